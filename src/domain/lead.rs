@@ -1,0 +1,62 @@
+//! A lead, and who acts on it.
+
+use super::channel::{Channels, ContactFailures};
+use super::coded::coded_enum;
+use super::ids::{ActorId, AgentId, LeadId, MeetingId};
+use super::stage::{ConversationMode, DeadReason, Stage};
+
+/// A moment: microseconds since 1970-01-01 00:00 UTC.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct Timestamp(pub i64);
+
+/// A meeting on the calendar; `starts_at` is before `ends_at`.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Meeting {
+    pub id: MeetingId,
+    pub starts_at: Timestamp,
+    pub ends_at: Timestamp,
+}
+
+coded_enum! {
+    /// What an actor is.
+    pub enum ActorKind {
+        Person = 1, "PERSON";
+        AiAgent = 2, "AI_AGENT";
+        Service = 3, "SERVICE";
+        System = 4, "SYSTEM";
+    }
+}
+
+/// Who does something.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Actor {
+    pub kind: ActorKind,
+    pub id: ActorId,
+}
+
+/// A lead as it stands after its last history entry.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Lead {
+    pub id: LeadId,
+    pub agent: AgentId,
+    pub stage: Stage,
+    /// The number of the lead's history entries.
+    pub version: i32,
+    pub dead: Option<DeadReason>,
+    pub channels: Channels,
+    pub failures: ContactFailures,
+    pub furthest: Stage,
+    pub meeting: Option<Meeting>,
+    pub created_at: Timestamp,
+    pub stage_entered_at: Timestamp,
+    pub last_outreach_at: Option<Timestamp>,
+    pub last_reply_at: Option<Timestamp>,
+}
+
+impl Lead {
+    /// How the AI agent is to behave towards the lead.
+    #[must_use]
+    pub const fn conversation_mode(&self) -> ConversationMode {
+        self.stage.conversation_mode(self.dead)
+    }
+}
