@@ -1,5 +1,19 @@
 //! Lead Pipeline: a gRPC service that knows where every sales lead stands.
 //!
-//! The modules, in the order data flows:
+//! The modules, in the order data flows (upwards: each uses only those below it):
+
+pub mod app;
+pub mod config;
+pub mod telemetry;
+
+mod http;
+
+pub mod grpc;
+pub mod proto;
+
+pub mod watch;
+pub mod writer;
+
+pub mod store;
 
 pub mod domain;

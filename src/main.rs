@@ -1,1 +1,92 @@
-fn main() {}
+//! The program: parses arguments, starts, waits, and says by its exit code how it went.
+
+use clap::{Parser, Subcommand};
+use lead_pipeline::app::App;
+use lead_pipeline::config::Config;
+use lead_pipeline::telemetry;
+use std::process::ExitCode;
+use tokio::signal::unix::{SignalKind, signal};
+use tokio_util::sync::CancellationToken;
+
+/// Knows where every sales lead stands.
+#[derive(Debug, Parser)]
+#[command(name = "lead-pipeline", version, about)]
+struct Arguments {
+    #[command(subcommand)]
+    command: Command,
+}
+
+#[derive(Debug, Subcommand)]
+enum Command {
+    /// Serves the pipeline over gRPC.
+    Serve(Box<Config>),
+}
+
+#[tokio::main]
+async fn main() -> ExitCode {
+    match Arguments::parse().command {
+        Command::Serve(config) => serve(*config).await,
+    }
+}
+
+async fn serve(config: Config) -> ExitCode {
+    if let Err(error) = telemetry::init_logs(&config.log, config.log_format) {
+        eprintln!("lead-pipeline: {error}");
+        return ExitCode::from(2);
+    }
+    let shutdown = CancellationToken::new();
+    tokio::spawn(stop_on_signal(shutdown.clone()));
+    let print_examples = config.print_examples;
+    match App::start(config, shutdown.clone()).await {
+        Ok(app) => {
+            println!("lead-pipeline serves on {}", app.address());
+            if print_examples {
+                println!("{}", examples(app.address()));
+            }
+            shutdown.cancelled().await;
+            tracing::info!("stopping");
+            app.stop().await;
+            ExitCode::SUCCESS
+        }
+        Err(lead_pipeline::app::AppError::Stopped) => ExitCode::SUCCESS,
+        Err(error) => {
+            eprintln!("lead-pipeline: {error}");
+            ExitCode::FAILURE
+        }
+    }
+}
+
+/// The first signal stops in order; the second one at once.
+async fn stop_on_signal(shutdown: CancellationToken) {
+    let (Ok(mut interrupt), Ok(mut terminate)) = (signal(SignalKind::interrupt()), signal(SignalKind::terminate()))
+    else {
+        tracing::error!("signals can't be heard: end the process by force");
+        return;
+    };
+    loop {
+        tokio::select! {
+            _ = interrupt.recv() => (),
+            _ = terminate.recv() => (),
+        }
+        if shutdown.is_cancelled() {
+            tracing::warn!("stopped by force");
+            std::process::exit(1);
+        }
+        shutdown.cancel();
+    }
+}
+
+/// What to try first.
+fn examples(address: std::net::SocketAddr) -> String {
+    format!(
+        "
+Try, in other terminals:
+
+  grpcurl -plaintext -d '{{\"beginning\": {{}}}}' {address} leadpipeline.v1.LeadPipeline/WatchStageChanges
+  grpcurl -plaintext -d '{{\"lead_id\": \"lead-1\"}}' {address} leadpipeline.v1.LeadPipeline/CreateLead
+  grpcurl -plaintext -d '{{\"lead_id\": \"lead-1\", \"trigger\": {{\"message_sent\": {{}}}}}}' {address} \
+         leadpipeline.v1.LeadPipeline/ApplyTrigger
+
+Ctrl-C stops the server; the data stays."
+    )
+}

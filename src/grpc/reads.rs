@@ -1,0 +1,114 @@
+//! The calls that read: each is answered from the database, never from a memory of it.
+
+use super::check::{Check, Invalid};
+use super::service::Calls;
+use super::{describe, page, parse, render, status};
+use crate::domain::{Context, LeadId};
+use crate::proto;
+use crate::store::{LeadFilter, LeadKey};
+use crate::writer::MODE;
+use tonic::Status;
+
+fn invalid(wrong: Invalid) -> Status {
+    status::invalid(wrong, None)
+}
+
+pub async fn get_lead(calls: &Calls, request: &proto::GetLeadRequest) -> Result<proto::GetLeadResponse, Status> {
+    let lead = lead(calls, &request.lead_id).await?;
+    Ok(proto::GetLeadResponse { lead: Some(render::lead(&lead)) })
+}
+
+async fn lead(calls: &Calls, lead_id: &str) -> Result<crate::domain::Lead, Status> {
+    let lead_id = parse::lead_id(lead_id).map_err(invalid)?;
+    let lead = calls.store.lead(&lead_id).await.map_err(|error| status::store(&error))?;
+    lead.ok_or_else(|| status::lead_not_found(&lead_id))
+}
+
+pub async fn explain_lead(
+    calls: &Calls,
+    request: &proto::ExplainLeadRequest,
+) -> Result<proto::ExplainLeadResponse, Status> {
+    let lead = lead(calls, &request.lead_id).await?;
+    let now = calls.store.clock().now();
+    let context = Context { mode: MODE, now, failures_until_bad: calls.settings.failures_until_bad };
+    Ok(describe::lead(&lead, context))
+}
+
+pub async fn list_leads(calls: &Calls, request: &proto::ListLeadsRequest) -> Result<proto::ListLeadsResponse, Status> {
+    let mut check = Check::default();
+    let filter = parse::lead_filter(&mut check, request);
+    let limit = check.page_size(request.page_size, calls.settings.page_default, calls.settings.page_max);
+    let both = || Some((filter?, limit?));
+    let (filter, limit) = check.done(both()).map_err(invalid)?;
+    let list = name_of(&filter);
+    let after = match request.page_token.as_str() {
+        "" => None,
+        token => Some(lead_key(&list, token).ok_or_else(|| status::page_token(token))?),
+    };
+    // One more than the page shows whether there is another page.
+    let leads = calls.store.leads(&filter, after.as_ref(), limit + 1).await;
+    let mut leads = leads.map_err(|error| status::store(&error))?;
+    let more = leads.len() as i64 > limit;
+    leads.truncate(limit as usize);
+    let last = leads.last().filter(|_| more);
+    let next_page_token =
+        last.map(|lead| page::token(&list, &format!("{}/{}", calls.store.partition_of(lead.id.as_str()), lead.id)));
+    Ok(proto::ListLeadsResponse {
+        leads: leads.iter().map(render::lead).collect(),
+        next_page_token: next_page_token.unwrap_or_default(),
+    })
+}
+
+/// What a page token of this list is bound to.
+fn name_of(filter: &LeadFilter) -> String {
+    format!("leads {filter:?}")
+}
+
+fn lead_key(list: &str, token: &str) -> Option<LeadKey> {
+    let key = page::key(list, token)?;
+    let (partition, lead_id) = key.split_once('/')?;
+    Some(LeadKey { partition: partition.parse().ok()?, lead_id: lead_id.to_owned() })
+}
+
+pub async fn list_stage_changes(
+    calls: &Calls,
+    request: &proto::ListStageChangesRequest,
+) -> Result<proto::ListStageChangesResponse, Status> {
+    let mut check = Check::default();
+    let lead_id = check.lead_id("lead_id", &request.lead_id);
+    let limit = check.page_size(request.page_size, calls.settings.page_default, calls.settings.page_max);
+    let both = || Some((lead_id?, limit?));
+    let (lead_id, limit) = check.done(both()).map_err(invalid)?;
+    let list = format!("history of {lead_id}");
+    let after = match request.page_token.as_str() {
+        "" => 0,
+        token => {
+            let version = page::key(&list, token).and_then(|key| key.parse().ok());
+            version.ok_or_else(|| status::page_token(token))?
+        }
+    };
+    history_page(calls, &lead_id, &list, after, limit).await
+}
+
+async fn history_page(
+    calls: &Calls,
+    lead_id: &LeadId,
+    list: &str,
+    after: i32,
+    limit: i64,
+) -> Result<proto::ListStageChangesResponse, Status> {
+    let entries = calls.store.history(lead_id, after, limit + 1).await;
+    let mut entries = entries.map_err(|error| status::store(&error))?;
+    // Every lead has at least the entry of its creation.
+    if entries.is_empty() && after == 0 {
+        return Err(status::lead_not_found(lead_id));
+    }
+    let more = entries.len() as i64 > limit;
+    entries.truncate(limit as usize);
+    let last = entries.last().filter(|_| more);
+    let next_page_token = last.map(|entry| page::token(list, &entry.version.to_string()));
+    Ok(proto::ListStageChangesResponse {
+        changes: entries.iter().map(render::change).collect(),
+        next_page_token: next_page_token.unwrap_or_default(),
+    })
+}

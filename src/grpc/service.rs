@@ -1,0 +1,157 @@
+//! The service: what all calls share, and the way from each call to the file that answers it.
+
+use super::EncodedResponse;
+use super::observe::Note;
+use super::server::lead_pipeline_server::LeadPipeline;
+use super::{describe, reads, status, watch, writes};
+use crate::domain::RequestId;
+use crate::proto;
+use crate::store::Store;
+use crate::watch::Hub;
+use crate::writer::Writers;
+use futures::stream::BoxStream;
+use std::sync::{Arc, OnceLock};
+use std::time::Duration;
+use tokio_util::sync::CancellationToken;
+use tonic::{Request, Response, Status};
+
+/// Limits of the calls; all are settings of the server.
+#[derive(Clone, Copy, Debug)]
+pub struct ServiceSettings {
+    /// How long a write may take, if the caller's own deadline doesn't come first.
+    pub write_patience: Duration,
+    /// How many ATTEMPT_FAILED in a row make a contact point BAD.
+    pub failures_until_bad: i32,
+    /// Leads in one batch.
+    pub batch_leads: usize,
+    /// The size of a page that isn't asked for, and the largest.
+    pub page_default: i32,
+    pub page_max: i32,
+    /// How long a watch may be silent, unless its caller says.
+    pub checkpoint_interval: Duration,
+}
+
+/// What the calls are answered from.
+#[derive(Debug)]
+pub struct Calls {
+    pub store: Store,
+    pub writers: Writers,
+    pub hub: Arc<Hub>,
+    pub settings: ServiceSettings,
+    /// Ends the watches.
+    pub going_away: CancellationToken,
+    /// Makes the ids that callers leave to the server.
+    pub new_id: fn() -> uuid::Uuid,
+}
+
+impl Calls {
+    pub(super) fn made_id(&self) -> RequestId {
+        RequestId((self.new_id)())
+    }
+}
+
+/// The service. Until the database has been reached for the first time, every call is UNAVAILABLE.
+#[derive(Clone, Debug, Default)]
+pub struct Service {
+    calls: Arc<OnceLock<Calls>>,
+}
+
+impl Service {
+    /// From now on calls are answered. The first time counts.
+    pub fn open(&self, calls: Calls) {
+        self.calls.set(calls).ok();
+    }
+
+    /// How many commands wait for a writer.
+    #[must_use]
+    pub fn waiting(&self) -> usize {
+        self.calls.get().map_or(0, |calls| calls.writers.waiting())
+    }
+
+    /// `request_id` is set on a write.
+    fn calls(&self, request_id: Option<&str>) -> Result<&Calls, Status> {
+        self.calls.get().ok_or_else(|| status::not_ready(request_id))
+    }
+}
+
+#[tonic::async_trait]
+impl LeadPipeline for Service {
+    type WatchStageChangesStream = BoxStream<'static, Result<EncodedResponse, Status>>;
+
+    async fn create_lead(
+        &self,
+        request: Request<proto::CreateLeadRequest>,
+    ) -> Result<Response<proto::CreateLeadResponse>, Status> {
+        let calls = self.calls(Some(&request.get_ref().request_id))?;
+        writes::create_lead(calls, request).await.map(Response::new)
+    }
+
+    async fn batch_create_leads(
+        &self,
+        request: Request<proto::BatchCreateLeadsRequest>,
+    ) -> Result<Response<proto::BatchCreateLeadsResponse>, Status> {
+        let calls = self.calls(Some(""))?;
+        writes::batch_create_leads(calls, request).await.map(Response::new)
+    }
+
+    async fn apply_trigger(
+        &self,
+        request: Request<proto::ApplyTriggerRequest>,
+    ) -> Result<Response<proto::ApplyTriggerResponse>, Status> {
+        let calls = self.calls(Some(&request.get_ref().request_id))?;
+        writes::apply_trigger(calls, request).await.map(Response::new)
+    }
+
+    async fn override_stage(
+        &self,
+        request: Request<proto::OverrideStageRequest>,
+    ) -> Result<Response<proto::OverrideStageResponse>, Status> {
+        let calls = self.calls(Some(&request.get_ref().request_id))?;
+        writes::override_stage(calls, request).await.map(Response::new)
+    }
+
+    async fn get_lead(
+        &self,
+        request: Request<proto::GetLeadRequest>,
+    ) -> Result<Response<proto::GetLeadResponse>, Status> {
+        Note::of(&request).lead(&request.get_ref().lead_id);
+        reads::get_lead(self.calls(None)?, request.get_ref()).await.map(Response::new)
+    }
+
+    async fn list_leads(
+        &self,
+        request: Request<proto::ListLeadsRequest>,
+    ) -> Result<Response<proto::ListLeadsResponse>, Status> {
+        reads::list_leads(self.calls(None)?, request.get_ref()).await.map(Response::new)
+    }
+
+    async fn list_stage_changes(
+        &self,
+        request: Request<proto::ListStageChangesRequest>,
+    ) -> Result<Response<proto::ListStageChangesResponse>, Status> {
+        Note::of(&request).lead(&request.get_ref().lead_id);
+        reads::list_stage_changes(self.calls(None)?, request.get_ref()).await.map(Response::new)
+    }
+
+    async fn explain_lead(
+        &self,
+        request: Request<proto::ExplainLeadRequest>,
+    ) -> Result<Response<proto::ExplainLeadResponse>, Status> {
+        Note::of(&request).lead(&request.get_ref().lead_id);
+        reads::explain_lead(self.calls(None)?, request.get_ref()).await.map(Response::new)
+    }
+
+    async fn describe_pipeline(
+        &self,
+        _: Request<proto::DescribePipelineRequest>,
+    ) -> Result<Response<proto::DescribePipelineResponse>, Status> {
+        Ok(Response::new(describe::pipeline()))
+    }
+
+    async fn watch_stage_changes(
+        &self,
+        request: Request<proto::WatchStageChangesRequest>,
+    ) -> Result<Response<Self::WatchStageChangesStream>, Status> {
+        watch::watch_stage_changes(self.calls(None)?, request.into_inner()).await.map(Response::new)
+    }
+}

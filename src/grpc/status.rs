@@ -1,0 +1,201 @@
+//! Errors become gRPC statuses here, and nowhere else: one code, one reason, and texts that are fit for a caller.
+
+use super::check::{Invalid, names, shown};
+use super::render::timestamp;
+use crate::domain::{Context, Lead, LeadId, Refusal, RefusalKind, TriggerKind, accepted_triggers};
+use crate::proto::ErrorReason;
+use crate::store::StoreError;
+use crate::watch::WatchError;
+use crate::writer::CommandError;
+use std::collections::HashMap;
+use std::time::Duration;
+use tonic::{Code, Status};
+use tonic_types::{ErrorDetails, StatusExt};
+
+const DOMAIN: &str = "leadpipeline";
+
+/// How long a caller is asked to wait where waiting helps.
+const RETRY: Duration = Duration::from_millis(200);
+
+/// A status in the making.
+struct Failure {
+    code: Code,
+    reason: ErrorReason,
+    message: String,
+    metadata: HashMap<String, String>,
+    details: ErrorDetails,
+}
+
+impl Failure {
+    fn new(code: Code, reason: ErrorReason, message: impl Into<String>) -> Self {
+        Self { code, reason, message: message.into(), metadata: HashMap::new(), details: ErrorDetails::new() }
+    }
+
+    fn with(mut self, key: &str, value: impl Into<String>) -> Self {
+        self.metadata.insert(key.into(), value.into());
+        self
+    }
+
+    fn retry(mut self) -> Self {
+        self.details.set_retry_info(Some(RETRY));
+        self
+    }
+
+    /// `request_id` is set on a write.
+    fn status(mut self, request_id: Option<&str>) -> Status {
+        if let Some(request_id) = request_id {
+            self.metadata.insert("request_id".into(), request_id.into());
+        }
+        let reason = self.reason.as_str_name().trim_start_matches("ERROR_REASON_");
+        self.details.set_error_info(reason, DOMAIN, self.metadata);
+        Status::with_error_details(self.code, self.message, self.details)
+    }
+}
+
+/// A request whose fields are wrong.
+pub fn invalid(invalid: Invalid, request_id: Option<&str>) -> Status {
+    let first = invalid.0.iter().take(3).map(|wrong| format!("{} {}", wrong.field, wrong.description));
+    let message = first.collect::<Vec<_>>().join("; ");
+    let mut failure = Failure::new(Code::InvalidArgument, ErrorReason::InvalidRequest, message);
+    failure.details.set_bad_request(invalid.0);
+    failure.status(request_id)
+}
+
+/// A command that did nothing, or of which that isn't known.
+pub fn command(error: CommandError, lead_id: &LeadId, request_id: &str) -> Status {
+    let failure = match error {
+        CommandError::LeadNotFound => not_found(lead_id),
+        CommandError::LeadAlreadyExists => {
+            let message = format!("lead {lead_id} exists already, created by another request");
+            Failure::new(Code::AlreadyExists, ErrorReason::LeadAlreadyExists, message).with("lead_id", lead_id.as_str())
+        }
+        CommandError::RequestIdReused => {
+            let message =
+                format!("request_id {request_id} was used on lead {lead_id} for other content: use a new one");
+            Failure::new(Code::AlreadyExists, ErrorReason::RequestIdReused, message).with("lead_id", lead_id.as_str())
+        }
+        CommandError::VersionMismatch { expected, current } => {
+            let message = format!("lead {lead_id} is at version {current}, not at the expected {expected}");
+            Failure::new(Code::Aborted, ErrorReason::VersionMismatch, message)
+                .with("lead_id", lead_id.as_str())
+                .with("expected_version", expected.to_string())
+                .with("current_version", current.to_string())
+        }
+        CommandError::Refused { trigger, refusal, lead, context } => refused(trigger, refusal, &lead, context),
+        CommandError::Overloaded => overloaded("the server has more commands than it queues; nothing was applied"),
+        CommandError::Stopping => {
+            let message = "the server is stopping; nothing was applied";
+            Failure::new(Code::Unavailable, ErrorReason::Unavailable, message).retry()
+        }
+        CommandError::Unavailable => {
+            let message = "the database didn't answer in time; nothing was applied";
+            Failure::new(Code::Unavailable, ErrorReason::Unavailable, message).retry()
+        }
+        CommandError::DeadlineExceeded => {
+            let message = "the deadline passed before the command was decided; nothing was applied";
+            Failure::new(Code::DeadlineExceeded, ErrorReason::DeadlineExceeded, message)
+        }
+        CommandError::OutcomeUnknown => {
+            let message = format!(
+                "the database didn't answer in time; whether it was applied isn't known: retry with request_id {request_id}"
+            );
+            Failure::new(Code::Unavailable, ErrorReason::OutcomeUnknown, message).retry()
+        }
+        CommandError::Internal => internal(),
+    };
+    failure.status(Some(request_id))
+}
+
+fn refused(trigger: TriggerKind, refusal: Refusal, lead: &Lead, context: Context) -> Failure {
+    let accepted = accepted_triggers(lead, context);
+    let message = refusal.sentence(trigger, lead, &accepted);
+    let reason = refusal_reason(refusal.kind());
+    let failure = Failure::new(Code::FailedPrecondition, reason, message)
+        .with("lead_id", lead.id.as_str())
+        .with("stage", format!("STAGE_{}", lead.stage))
+        .with("accepted_triggers", names("", &accepted).replace(", ", ","));
+    match refusal {
+        Refusal::LeadIsDead(dead) => failure.with("dead_reason", format!("DEAD_REASON_{dead}")),
+        Refusal::TriggerNotAllowed => failure,
+        Refusal::MeetingNotStarted(starts_at) => failure.with("starts_at", timestamp(starts_at).to_string()),
+        Refusal::ChannelAbsent(channel) => failure.with("channel", format!("CHANNEL_{channel}")),
+    }
+}
+
+/// The reason that stands for a refusal.
+pub const fn refusal_reason(refusal: RefusalKind) -> ErrorReason {
+    match refusal {
+        RefusalKind::LeadIsDead => ErrorReason::LeadIsDead,
+        RefusalKind::TriggerNotAllowed => ErrorReason::TriggerNotAllowed,
+        RefusalKind::MeetingNotStarted => ErrorReason::MeetingNotStarted,
+        RefusalKind::ChannelAbsent => ErrorReason::ChannelAbsent,
+    }
+}
+
+fn not_found(lead_id: &LeadId) -> Failure {
+    Failure::new(Code::NotFound, ErrorReason::LeadNotFound, format!("there is no lead {lead_id}"))
+        .with("lead_id", lead_id.as_str())
+}
+
+fn overloaded(message: &str) -> Failure {
+    Failure::new(Code::ResourceExhausted, ErrorReason::Overloaded, message).retry()
+}
+
+fn internal() -> Failure {
+    Failure::new(Code::Internal, ErrorReason::Internal, "a defect of the service; its log says more")
+}
+
+/// A lead that was to be read and isn't there.
+pub fn lead_not_found(lead_id: &LeadId) -> Status {
+    not_found(lead_id).status(None)
+}
+
+/// A page token that wasn't made for this list.
+pub fn page_token(token: &str) -> Status {
+    let mut check = super::check::Check::default();
+    let what = format!("is {}, which is no next_page_token of this list with these filters", shown(token));
+    check.wrong("page_token", what);
+    match check.done::<()>(None) {
+        Ok(()) => internal().status(None),
+        Err(wrong) => invalid(wrong, None),
+    }
+}
+
+/// A read that the database didn't answer.
+pub fn store(error: &StoreError) -> Status {
+    if error.may_pass() {
+        tracing::warn!(%error, "a read failed");
+        let message = "the database can't be reached";
+        return Failure::new(Code::Unavailable, ErrorReason::Unavailable, message).retry().status(None);
+    }
+    tracing::error!(%error, "a read failed");
+    internal().status(None)
+}
+
+/// A call before the database has been reached. `request_id` is set on a write.
+pub fn not_ready(request_id: Option<&str>) -> Status {
+    let message = "the database hasn't been reached yet; nothing was applied";
+    Failure::new(Code::Unavailable, ErrorReason::Unavailable, message).retry().status(request_id)
+}
+
+/// A watch that didn't begin, or ended.
+pub fn watch(error: &WatchError) -> Status {
+    match error {
+        WatchError::CursorInvalid => {
+            let message = "after_cursor is no cursor of this service, or is damaged: start anew";
+            let mut failure = Failure::new(Code::InvalidArgument, ErrorReason::CursorInvalid, message);
+            failure.details.add_bad_request_violation("after_cursor", "is no cursor of this service, or is damaged");
+            failure.status(None)
+        }
+        WatchError::CursorDiverged => {
+            let message = "the database has lost history that this cursor has seen: start anew from the beginning";
+            Failure::new(Code::DataLoss, ErrorReason::CursorDiverged, message).status(None)
+        }
+        WatchError::Overloaded => overloaded("the server has as many watchers as it serves").status(None),
+        WatchError::GoingAway => {
+            let message = "the server is stopping: watch again after the last cursor";
+            Failure::new(Code::Unavailable, ErrorReason::Unavailable, message).retry().status(None)
+        }
+        WatchError::Store(error) => store(error),
+    }
+}

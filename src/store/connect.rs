@@ -1,0 +1,127 @@
+//! Connecting: what every session is set to, and which databases are refused.
+
+use super::clock::Clock;
+use super::error::StoreError;
+use super::types::PgTimestamp;
+use super::{Store, migrate};
+use sqlx::postgres::{PgConnectOptions, PgPoolOptions};
+use sqlx::{ConnectOptions, Connection, PgConnection, Row};
+use std::str::FromStr;
+use std::sync::Arc;
+use std::time::Duration;
+
+/// Where the database is and how it is used.
+#[derive(Clone, Debug)]
+pub struct ConnectSettings {
+    /// A URL of Postgres: `postgres://user:password@host:port/database`.
+    pub url: String,
+    /// Connections for reads, beside one for each partition's writer and one for notifications.
+    pub read_connections: u32,
+    /// How long making or borrowing a connection may take.
+    pub connect_timeout: Duration,
+    /// The number of partitions a new database gets.
+    pub partitions: i32,
+    /// Accepts a database that can lose acknowledged writes in a crash. Tests only.
+    pub allow_unsafe: bool,
+}
+
+/// Makes connections of one kind.
+#[derive(Debug)]
+pub struct Connect {
+    options: PgConnectOptions,
+    timeout: Duration,
+    allow_unsafe: bool,
+}
+
+/// Connects, migrates the database under a lock, and initialises it if it is new.
+///
+/// # Errors
+/// If the URL is wrong, the database can't be reached, isn't fit to serve, or can't be migrated.
+pub async fn connect(settings: &ConnectSettings) -> Result<Store, StoreError> {
+    let connect = Arc::new(Connect::new(settings)?);
+    let mut connection = connect.connection().await?;
+    let partitions = migrate::migrate(&mut connection, settings.partitions).await?;
+    let now: PgTimestamp = sqlx::query("select clock_timestamp()").fetch_one(&mut connection).await?.get(0);
+    connection.close().await.ok();
+    let pool = PgPoolOptions::new()
+        .max_connections(settings.read_connections)
+        .acquire_timeout(settings.connect_timeout)
+        // A connection that died is noticed by the statement that uses it, and the read is repeated.
+        .test_before_acquire(false)
+        .connect_lazy_with(connect.options.clone());
+    Ok(Store { pool, connect, partitions, clock: Arc::new(Clock::new(now.0)) })
+}
+
+/// Session settings. The planner's: a generic plan that was made while a table was small must not scan it when it has
+/// grown; every access of the service is by key. The network's: a dead peer is noticed within half a minute.
+const SESSION: [(&str, &str); 10] = [
+    ("plan_cache_mode", "force_generic_plan"),
+    ("jit", "off"),
+    ("enable_seqscan", "off"),
+    ("enable_hashjoin", "off"),
+    ("enable_mergejoin", "off"),
+    ("default_transaction_isolation", "read committed"),
+    ("tcp_keepalives_idle", "10"),
+    ("tcp_keepalives_interval", "5"),
+    ("tcp_keepalives_count", "3"),
+    ("tcp_user_timeout", "20000"),
+];
+
+impl Connect {
+    fn new(settings: &ConnectSettings) -> Result<Self, StoreError> {
+        let options = PgConnectOptions::from_str(&settings.url)
+            // The driver's text may hold the password.
+            .map_err(|_| StoreError::Unfit("the database URL is no valid postgres:// URL".into()))?
+            .application_name("lead-pipeline")
+            .options(SESSION)
+            .log_slow_statements(tracing::log::LevelFilter::Warn, Duration::from_secs(5));
+        Ok(Self {
+            options: options.log_statements(tracing::log::LevelFilter::Trace),
+            timeout: settings.connect_timeout,
+            allow_unsafe: settings.allow_unsafe,
+        })
+    }
+
+    /// A new connection to a database that is fit to serve.
+    pub(super) async fn connection(&self) -> Result<PgConnection, StoreError> {
+        let connecting = async {
+            let mut connection = self.options.connect().await?;
+            self.check(&mut connection).await?;
+            Ok(connection)
+        };
+        tokio::time::timeout(self.timeout, connecting)
+            .await
+            .unwrap_or_else(|_| Err(StoreError::Lost(sqlx::Error::PoolTimedOut)))
+    }
+
+    /// Refuses what would break a promise, and makes commits of this session wait for the disk.
+    async fn check(&self, connection: &mut PgConnection) -> Result<(), StoreError> {
+        let row = sqlx::query(
+            "select current_setting('server_version_num')::int, current_setting('fsync') = 'on',
+                    current_setting('full_page_writes') = 'on', pg_is_in_recovery(),
+                    set_config('synchronous_commit', case current_setting('synchronous_commit')
+                        when 'remote_apply' then 'remote_apply' else 'on' end, false)",
+        )
+        .fetch_one(connection)
+        .await?;
+        let (version, fsync, full_pages, standby): (i32, bool, bool, bool) =
+            (row.get(0), row.get(1), row.get(2), row.get(3));
+        if !(150_000..190_000).contains(&version) {
+            let major = version / 10_000;
+            return Err(StoreError::Unfit(format!("the database is PostgreSQL {major}: use 15, 16, 17 or 18")));
+        }
+        for (name, on) in [("fsync", fsync), ("full_page_writes", full_pages)] {
+            if !on && !self.allow_unsafe {
+                return Err(StoreError::Unfit(format!(
+                    "the database runs with {name} = off and can lose acknowledged writes in a crash: \
+                     set {name} = on in postgresql.conf"
+                )));
+            }
+        }
+        if standby {
+            // A standby may be promoted any moment: worth trying again.
+            return Err(StoreError::Lost(sqlx::Error::Configuration("the database is a standby".into())));
+        }
+        Ok(())
+    }
+}

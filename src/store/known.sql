@@ -1,0 +1,22 @@
+-- Leads, each with the entries that the given requests have recorded on it: one snapshot, so a request that isn't
+-- found has not been part of making the lead what it is.
+-- Parameters: $1 partition, $2 lead ids, $3 request ids.
+with recorded as materialized (
+    select * from entries where partition = $1 and request_id = any ($3::uuid[])
+)
+select
+    leads.lead_id, leads.agent_id, leads.version, leads.tag, leads.stage, leads.furthest_stage, leads.dead_reason,
+    leads.email, leads.sms, leads.voice, leads.email_failures, leads.phone_failures, leads.meeting_id,
+    leads.meeting_starts_at as "meeting_starts_at: _", leads.meeting_ends_at as "meeting_ends_at: _",
+    leads.created_at as "created_at: _", leads.stage_entered_at as "stage_entered_at: _",
+    leads.last_outreach_at as "last_outreach_at: _", leads.last_reply_at as "last_reply_at: _",
+    recorded.position as "position?", recorded.version as "entry_version?", recorded.step as "step?",
+    recorded.from_stage as "from_stage?", recorded.to_stage as "to_stage?",
+    recorded.dead_reason as "entry_dead_reason?", recorded.dead_raised as "dead_raised?", recorded.cause as "cause?",
+    recorded.details as "details?: _", recorded.actor_kind as "actor_kind?", recorded.actor_id as "actor_id?",
+    recorded.reason as "reason?", recorded.request_id as "request_id?", recorded.digest as "digest?",
+    recorded.occurred_at as "occurred_at?: _", recorded.recorded_at as "recorded_at?: _",
+    recorded.tag as "entry_tag?"
+from leads
+left join recorded on recorded.lead_id = leads.lead_id
+where leads.partition = $1 and leads.lead_id = any ($2)

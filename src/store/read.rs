@@ -1,0 +1,140 @@
+//! Reads for the calls. Each is one statement against the primary, so it sees every write that any replica has
+//! acknowledged before.
+
+use super::entry::Entry;
+use super::rows::{LeadRow, StoredLead, entry_rows, lead_rows};
+use super::{Store, StoreError};
+use crate::domain::{AgentId, Lead, LeadId, Stage};
+use std::future::Future;
+
+/// Which leads to list.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct LeadFilter {
+    pub agent: Option<AgentId>,
+    /// Empty: any.
+    pub stages: Vec<Stage>,
+    pub dead: Option<bool>,
+}
+
+/// The place of a lead in the order of a list.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct LeadKey {
+    pub partition: i32,
+    pub lead_id: String,
+}
+
+/// How often a read is repeated whose connection turned out to be dead: after a restart of the database every
+/// connection of the pool is.
+const ATTEMPTS: usize = 10;
+
+impl Store {
+    /// Repeats a read while it fails for the connection's sake: it changes nothing.
+    pub(super) async fn repeat<T, F>(&self, read: impl Fn() -> F) -> Result<T, StoreError>
+    where
+        F: Future<Output = Result<T, sqlx::Error>>,
+    {
+        let mut attempt = 1;
+        loop {
+            match read().await {
+                Err(sqlx::Error::PoolTimedOut) => return Err(StoreError::Lost(sqlx::Error::PoolTimedOut)),
+                Err(error) => {
+                    let error = StoreError::from(error);
+                    if attempt == ATTEMPTS || !matches!(error, StoreError::Lost(_)) {
+                        return Err(error);
+                    }
+                    attempt += 1;
+                }
+                Ok(value) => return Ok(value),
+            }
+        }
+    }
+
+    /// One lead.
+    pub async fn lead(&self, lead_id: &LeadId) -> Result<Option<Lead>, StoreError> {
+        let partition = self.partition_of(lead_id.as_str());
+        let row = self
+            .repeat(|| {
+                lead_rows!("where partition = $1 and lead_id = $2", partition, lead_id.as_str(),)
+                    .fetch_optional(&self.pool)
+            })
+            .await?;
+        row.map(|row| StoredLead::try_from(row).map(|stored| stored.lead)).transpose()
+    }
+
+    /// Leads in the order of their partition and id, behind `after`; fewer than `limit` only at the end.
+    pub async fn leads(
+        &self,
+        filter: &LeadFilter,
+        after: Option<&LeadKey>,
+        limit: i64,
+    ) -> Result<Vec<Lead>, StoreError> {
+        let first = after.map_or(0, |key| key.partition);
+        let mut leads = Vec::new();
+        for partition in first..self.partitions {
+            let after = after.filter(|key| key.partition == partition).map_or("", |key| key.lead_id.as_str());
+            let missing = limit - leads.len() as i64;
+            for row in self.leads_of_partition(partition, filter, after, missing).await? {
+                leads.push(StoredLead::try_from(row)?.lead);
+            }
+            if leads.len() as i64 == limit {
+                break;
+            }
+        }
+        Ok(leads)
+    }
+
+    async fn leads_of_partition(
+        &self,
+        partition: i32,
+        filter: &LeadFilter,
+        after: &str,
+        limit: i64,
+    ) -> Result<Vec<LeadRow>, StoreError> {
+        let stages: Vec<i16> = filter.stages.iter().map(|stage| stage.code()).collect();
+        // Two statements, so that each is served by its index in order.
+        if let Some(agent) = &filter.agent {
+            return self
+                .repeat(|| {
+                    lead_rows!("where partition = $1 and agent_id = $6 and lead_id > $2 and (cardinality($3::smallint[]) = 0 or stage = any ($3)) and ($4::boolean is null or (dead_reason is not null) = $4) order by lead_id limit $5",
+                        partition,
+                        after,
+                        &stages,
+                        filter.dead,
+                        limit,
+                        agent.as_str(),
+                    )
+                    .fetch_all(&self.pool)
+                })
+                .await;
+        }
+        self.repeat(|| {
+            lead_rows!("where partition = $1 and lead_id > $2 and (cardinality($3::smallint[]) = 0 or stage = any ($3)) and ($4::boolean is null or (dead_reason is not null) = $4) order by lead_id limit $5",
+                partition,
+                after,
+                &stages,
+                filter.dead,
+                limit,
+            )
+            .fetch_all(&self.pool)
+        })
+        .await
+    }
+
+    /// A lead's entries with a version above `after`, oldest first.
+    pub async fn history(&self, lead_id: &LeadId, after: i32, limit: i64) -> Result<Vec<Entry>, StoreError> {
+        let partition = self.partition_of(lead_id.as_str());
+        let rows = self
+            .repeat(|| {
+                entry_rows!(
+                    "where partition = $1 and lead_id = $2 and version > $3 order by version limit $4",
+                    partition,
+                    lead_id.as_str(),
+                    after,
+                    limit,
+                )
+                .fetch_all(&self.pool)
+            })
+            .await?;
+        rows.into_iter().map(|row| row.into_entry(partition)).collect()
+    }
+}

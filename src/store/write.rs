@@ -1,0 +1,213 @@
+//! The write path's two statements: reading what a batch is decided on, and writing what was decided.
+
+use super::columns::{EntryColumns, KnownRow, LeadColumns};
+use super::entry::{Cause, Details, Digest, Entry};
+use super::rows::StoredLead;
+use super::types::PgTimestamp;
+use super::{Head, Store, StoreError};
+use crate::domain::{Actor, DeadReason, Lead, LeadId, Reason, RequestId, Stage, Stamps, Timestamp};
+use sqlx::types::Json;
+use sqlx::{Connection, PgConnection};
+use std::collections::HashMap;
+use uuid::Uuid;
+
+/// What a lead was when it was decided on.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Base {
+    pub version: i32,
+    pub tag: i64,
+}
+
+/// One lead of a batch, decided: how it is to stand, and the entries that brought it there.
+#[derive(Debug)]
+pub struct LeadWrite {
+    /// What the decision was based on; `None` creates the lead.
+    pub base: Option<Base>,
+    pub lead: Lead,
+    /// The moments of `lead` that become the moment of recording.
+    pub stamps: Stamps,
+    /// At least one.
+    pub entries: Vec<NewEntry>,
+}
+
+impl LeadWrite {
+    /// The tag of the lead's last entry, which becomes the lead's.
+    #[must_use]
+    pub fn tag(&self) -> i64 {
+        self.entries.last().map_or(0, |entry| entry.tag)
+    }
+}
+
+/// An entry to record.
+#[derive(Debug)]
+pub struct NewEntry {
+    pub version: i32,
+    pub step: i16,
+    pub from: Option<Stage>,
+    pub to: Stage,
+    pub dead: Option<DeadReason>,
+    pub dead_raised: bool,
+    pub cause: Cause,
+    pub actor: Actor,
+    pub reason: Reason,
+    pub request_id: RequestId,
+    pub digest: Digest,
+    pub occurred_at: Option<Timestamp>,
+    pub tag: i64,
+}
+
+/// What the database did with a batch.
+#[derive(Debug)]
+pub enum Written {
+    /// The mode epoch had moved; nothing was written.
+    EpochMoved,
+    /// The leads named by `leads` (their places in the batch) were written, the others weren't.
+    Done { after: Head, recorded_at: Timestamp, leads: Vec<usize>, replayed: Vec<usize> },
+}
+
+/// What is known of some leads and requests, from one statement.
+#[derive(Debug, Default)]
+pub struct Known {
+    pub leads: HashMap<LeadId, StoredLead>,
+    /// The entries of each request that is recorded on a lead, by step.
+    pub requests: HashMap<(LeadId, RequestId), Vec<Entry>>,
+}
+
+/// The connection of one partition's writer.
+#[derive(Debug)]
+pub struct WriteConnection {
+    store: Store,
+    connection: PgConnection,
+    partition: i32,
+    /// The server process behind the connection, as Postgres counts them.
+    process: i32,
+}
+
+impl Store {
+    /// A connection to write one partition with.
+    pub async fn write_connection(&self, partition: i32) -> Result<WriteConnection, StoreError> {
+        let mut connection = self.connect.connection().await?;
+        let process = sqlx::query_scalar!(r#"select pg_backend_pid() as "pid!""#).fetch_one(&mut connection).await?;
+        Ok(WriteConnection { store: self.clone(), connection, partition, process })
+    }
+
+    /// Ends whoever holds up `process`, if it is a client that has fallen silent in the middle of a write: its locks
+    /// would be held for as long as its connection lasts. Returns how many were ended.
+    pub async fn end_silent_holders(&self, process: i32) -> Result<i64, StoreError> {
+        let ended = sqlx::query_scalar!(
+            r#"select count(pg_terminate_backend(pid)) as "count!" from pg_stat_activity
+               where pid = any (pg_blocking_pids($1)) and wait_event = 'ClientRead'"#,
+            process
+        )
+        .fetch_one(&self.pool)
+        .await?;
+        Ok(ended)
+    }
+}
+
+impl WriteConnection {
+    /// The number of the server process, for [`Store::end_silent_holders`].
+    #[must_use]
+    pub const fn process(&self) -> i32 {
+        self.process
+    }
+
+    /// The partition's mode epoch.
+    pub async fn mode_epoch(&mut self) -> Result<i64, StoreError> {
+        let epoch = sqlx::query_scalar!("select mode_epoch from heads where partition = $1", self.partition)
+            .fetch_one(&mut self.connection)
+            .await?;
+        Ok(epoch)
+    }
+
+    /// Reads leads and looks for requests recorded on them, in one statement.
+    pub async fn read(&mut self, leads: &[&LeadId], requests: &[RequestId]) -> Result<Known, StoreError> {
+        let leads: Vec<&str> = leads.iter().map(|lead_id| lead_id.as_str()).collect();
+        let requests: Vec<Uuid> = requests.iter().map(|request_id| request_id.0).collect();
+        let rows = sqlx::query_file_as!(KnownRow, "src/store/known.sql", self.partition, &leads as &[&str], &requests)
+            .fetch_all(&mut self.connection)
+            .await?;
+        let mut known = Known::default();
+        for row in rows {
+            let (lead, entry) = row.split();
+            let stored = StoredLead::try_from(lead)?;
+            let lead_id = stored.lead.id.clone();
+            if let Some(entry) = entry {
+                let entry = entry.into_entry(self.partition)?;
+                known.requests.entry((lead_id.clone(), entry.request_id)).or_default().push(entry);
+            }
+            known.leads.insert(lead_id, stored);
+        }
+        for entries in known.requests.values_mut() {
+            entries.sort_by_key(|entry| entry.step);
+        }
+        Ok(known)
+    }
+
+    /// Writes a batch that was decided under `mode_epoch`: see `write.sql`.
+    pub async fn write(&mut self, mode_epoch: i64, batch: &[&LeadWrite]) -> Result<Written, StoreError> {
+        let leads = LeadColumns::of(batch);
+        let entries = EntryColumns::of(batch);
+        let row = sqlx::query_file!(
+            "src/store/write.sql",
+            self.partition,
+            mode_epoch,
+            &leads.ordinal,
+            &leads.lead_id as &[&str],
+            &leads.agent_id as &[&str],
+            &leads.expected_version as &[Option<i32>],
+            &leads.expected_tag as &[Option<i64>],
+            &leads.version,
+            &leads.tag,
+            &leads.stage,
+            &leads.furthest_stage,
+            &leads.dead_reason as &[Option<i16>],
+            &leads.email,
+            &leads.sms,
+            &leads.voice,
+            &leads.email_failures,
+            &leads.phone_failures,
+            &leads.meeting_id as &[Option<&str>],
+            &leads.meeting_starts_at as &[Option<PgTimestamp>],
+            &leads.meeting_ends_at as &[Option<PgTimestamp>],
+            &leads.stage_entered,
+            &leads.outreach,
+            &leads.reply,
+            &entries.number,
+            &entries.lead,
+            &entries.lead_id as &[&str],
+            &entries.agent_id as &[&str],
+            &entries.version,
+            &entries.step,
+            &entries.from_stage as &[Option<i16>],
+            &entries.to_stage,
+            &entries.dead_reason as &[Option<i16>],
+            &entries.dead_raised,
+            &entries.cause,
+            &entries.details as &[Option<Json<Details>>],
+            &entries.actor_kind,
+            &entries.actor_id as &[&str],
+            &entries.reason as &[&str],
+            &entries.request_id,
+            &entries.digest as &[&[u8]],
+            &entries.occurred_at as &[Option<PgTimestamp>],
+            &entries.tag,
+        )
+        .fetch_optional(&mut self.connection)
+        .await?;
+        let Some(row) = row else { return Ok(Written::EpochMoved) };
+        self.store.clock.observe(row.now.0);
+        let places = |ordinals: Vec<i32>| ordinals.into_iter().map(|ordinal| ordinal as usize).collect();
+        Ok(Written::Done {
+            after: Head { partition: self.partition, position: row.base, tag: row.previous_tag },
+            recorded_at: row.recorded_at.0,
+            leads: places(row.written),
+            replayed: places(row.replayed),
+        })
+    }
+
+    /// Ends the connection in an orderly way.
+    pub async fn close(self) {
+        self.connection.close().await.ok();
+    }
+}

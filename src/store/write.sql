@@ -1,0 +1,111 @@
+-- The one write of the pipeline: a batch of decided leads of one partition, with their entries.
+--
+-- Parameters: $1 partition, $2 the mode epoch the batch was decided under;
+--   $3..$23 the leads, one array a column (expected_version is null for a lead to create);
+--   $24..$42 their entries in order, `lead` being the ordinal of the lead.
+-- One row comes back, or none if the mode epoch has moved: then nothing was written.
+with
+-- First of all the head row is locked: one lock order for all replicas. Whatever writes below joins `clock`, so it
+-- can't begin before this lock is held.
+head as materialized (
+    select position, tag, recorded_at from heads where partition = $1 and mode_epoch = $2 for update
+),
+-- The time is taken after the lock (a step of its own: the lock's own select list is computed before it waits).
+clock as materialized (
+    select position, tag, greatest(recorded_at, clock_timestamp()) as at from head
+),
+lead as materialized (
+    select * from unnest(
+        $3::int[], $4::text[], $5::text[], $6::int[], $7::bigint[], $8::int[], $9::bigint[], $10::smallint[],
+        $11::smallint[], $12::smallint[], $13::smallint[], $14::smallint[], $15::smallint[], $16::int[], $17::int[],
+        $18::text[], $19::timestamptz[], $20::timestamptz[], $21::boolean[], $22::boolean[], $23::boolean[]
+    ) as lead (
+        ordinal, lead_id, agent_id, expected_version, expected_tag, version, tag, stage, furthest_stage, dead_reason,
+        email, sms, voice, email_failures, phone_failures, meeting_id, meeting_starts_at, meeting_ends_at,
+        stage_entered, outreach, reply
+    )
+),
+entry as materialized (
+    select * from unnest(
+        $24::int[], $25::int[], $26::text[], $27::text[], $28::int[], $29::smallint[], $30::smallint[],
+        $31::smallint[], $32::smallint[], $33::boolean[], $34::smallint[], $35::jsonb[], $36::smallint[], $37::text[],
+        $38::text[], $39::uuid[], $40::bytea[], $41::timestamptz[], $42::bigint[]
+    ) as entry (
+        number, lead, lead_id, agent_id, version, step, from_stage, to_stage, dead_reason, dead_raised, cause, details,
+        actor_kind, actor_id, reason, request_id, digest, occurred_at, tag
+    )
+),
+-- Requests that are recorded already: a lead that has one is left alone, and its commands are looked at anew.
+recorded as materialized (
+    select lead_id, request_id from entries where partition = $1 and request_id = any ($39)
+),
+replayed as materialized (
+    select lead.ordinal
+    from recorded
+    join entry on entry.request_id = recorded.request_id
+    join lead on lead.ordinal = entry.lead and lead.lead_id = recorded.lead_id
+),
+updated as (
+    update leads set
+        version = lead.version, tag = lead.tag, stage = lead.stage, furthest_stage = lead.furthest_stage,
+        dead_reason = lead.dead_reason, email = lead.email, sms = lead.sms, voice = lead.voice,
+        email_failures = lead.email_failures, phone_failures = lead.phone_failures, meeting_id = lead.meeting_id,
+        meeting_starts_at = lead.meeting_starts_at, meeting_ends_at = lead.meeting_ends_at,
+        stage_entered_at = case when lead.stage_entered then clock.at else leads.stage_entered_at end,
+        last_outreach_at = case when lead.outreach then clock.at else leads.last_outreach_at end,
+        last_reply_at = case when lead.reply then clock.at else leads.last_reply_at end
+    from clock, lead
+    where leads.partition = $1 and leads.lead_id = lead.lead_id
+        and leads.version = lead.expected_version and leads.tag = lead.expected_tag
+        and lead.ordinal not in (select ordinal from replayed)
+    returning lead.ordinal
+),
+created as (
+    insert into leads (
+        partition, lead_id, agent_id, version, tag, stage, furthest_stage, dead_reason, email, sms, voice,
+        email_failures, phone_failures, meeting_id, meeting_starts_at, meeting_ends_at, created_at, stage_entered_at,
+        last_outreach_at, last_reply_at
+    )
+    select
+        $1, lead.lead_id, agent_id, version, lead.tag, stage, furthest_stage, dead_reason, email, sms, voice,
+        email_failures, phone_failures, meeting_id, meeting_starts_at, meeting_ends_at, clock.at, clock.at,
+        case when outreach then clock.at end, case when reply then clock.at end
+    from clock, lead
+    where lead.expected_version is null and lead.ordinal not in (select ordinal from replayed)
+    on conflict do nothing
+    returning lead_id
+),
+written as materialized (
+    select ordinal from updated
+    union all
+    -- `is true` keeps a subquery a hashed lookup; as a join it would compare every row with every other.
+    select ordinal from lead where (lead_id in (select lead_id from created)) is true
+),
+numbered as materialized (
+    select entry.*, clock.position + row_number() over (order by entry.number) as position, clock.at as recorded_at
+    from clock, entry
+    where (entry.lead in (select ordinal from written)) is true
+),
+logged as (
+    insert into entries (
+        partition, position, lead_id, agent_id, version, step, from_stage, to_stage, dead_reason, dead_raised, cause,
+        details, actor_kind, actor_id, reason, request_id, digest, occurred_at, recorded_at, tag
+    )
+    select
+        $1, position, lead_id, agent_id, version, step, from_stage, to_stage, dead_reason, dead_raised, cause,
+        details, actor_kind, actor_id, reason, request_id, digest, occurred_at, recorded_at, tag
+    from numbered
+),
+advanced as (
+    update heads set position = last.position, tag = last.tag, recorded_at = last.recorded_at
+    from (select position, tag, recorded_at from numbered order by position desc limit 1) as last
+    where heads.partition = $1
+)
+select
+    clock.position as "base!",
+    clock.tag as "previous_tag!",
+    clock.at as "recorded_at!: PgTimestamp",
+    clock_timestamp() as "now!: PgTimestamp",
+    array(select ordinal from written) as "written!",
+    array(select ordinal from replayed) as "replayed!"
+from clock

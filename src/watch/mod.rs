@@ -1,0 +1,41 @@
+//! The change feed. Comes in: committed entries, from this replica's writers and from the log. Goes out: to each
+//! watcher, every entry its filter lets through, once and in order, with proof. Never queues anything for a watcher:
+//! a watcher is a set of positions, and what it asks for next is in the ring or in the log.
+
+mod cursor;
+mod filter;
+mod hub;
+mod ring;
+mod watcher;
+
+pub use filter::{Filter, Origin};
+pub use hub::Hub;
+pub use watcher::{Coverage, Notice, Response, Start, WatchError, Watcher};
+
+use crate::store::Entry;
+use bytes::Bytes;
+use std::time::Duration;
+
+/// Turns an entry into the bytes that are sent to watchers.
+pub type Encoder = fn(&Entry) -> Bytes;
+
+/// Limits of the change feed; all are settings of the server.
+#[derive(Clone, Copy, Debug)]
+pub struct WatchSettings {
+    /// Entries of each partition that are kept in memory while someone watches.
+    pub ring_entries: usize,
+    /// How often the heads are polled while someone watches.
+    pub poll_interval: Duration,
+    /// The least time between two hints to the other replicas.
+    pub hint_interval: Duration,
+    /// Entries in one response at most.
+    pub response_entries: usize,
+    /// Bytes of entries in one response, about.
+    pub response_bytes: usize,
+    /// Entries in one read of the log.
+    pub log_page: i64,
+    /// Reads of the log that watchers do at the same time.
+    pub log_readers: usize,
+    /// Watchers that this replica serves at the same time.
+    pub watchers: usize,
+}

@@ -1,0 +1,269 @@
+//! Decides the commands on one lead, one after the other, into one write.
+
+use super::batch::Batch;
+use super::command::{Answer, Body, Command, CommandError};
+use crate::domain::{Action, Context, Decision, Lead, Override, Stamps, Timestamp, create, decide};
+use crate::store::{Base, Cause, Entry, Head, Known, LeadWrite, NewEntry, StoredLead};
+use std::ops::Range;
+use std::sync::Arc;
+
+/// One lead's write, and what each command has part in it.
+pub(super) struct Folded {
+    pub write: LeadWrite,
+    parts: Vec<Part>,
+}
+
+/// One command of a write.
+struct Part {
+    /// The command's place in the batch.
+    place: usize,
+    /// The lead right after this command, and the moments of it that the write will set.
+    lead: Lead,
+    stamps: Stamps,
+    entries: Range<usize>,
+}
+
+/// What a lead is decided on.
+pub(super) struct Ground<'a> {
+    pub base: Option<StoredLead>,
+    /// Set if `base` was read after the commands came, with a look for their requests: only then may a command be
+    /// answered without a write.
+    pub known: Option<&'a Known>,
+    pub context: Context,
+}
+
+impl Ground<'_> {
+    /// Decides the commands at `places`, all on one lead. Commands that need no write are answered; the fold ends
+    /// before the first one that can't be answered yet, which stays in the batch for a fresh look.
+    pub(super) fn fold(self, batch: &mut Batch, places: &[usize], mut next_tag: impl FnMut() -> i64) -> Option<Folded> {
+        let mut folded: Option<Folded> = None;
+        for (nth, &place) in places.iter().enumerate() {
+            let command = batch.pending[place].command();
+            if let Some(answer) = self.recorded(batch, place) {
+                if folded.is_some() {
+                    return self.leave(batch, &places[nth..], folded);
+                }
+                batch.pending[place].answer(answer);
+                continue;
+            }
+            if folded.as_ref().is_some_and(|folded| folded.contains(command)) {
+                return self.leave(batch, &places[nth..], folded);
+            }
+            let lead = folded.as_ref().map(|f| &f.write.lead).or(self.base.as_ref().map(|base| &base.lead));
+            match judge(command, lead, self.context) {
+                Ok(decision) if !command.validate_only => {
+                    if batch.pending[place].send() {
+                        let base = self.base.as_ref().map(|b| Base { version: b.lead.version, tag: b.tag });
+                        let tags =
+                            push(&mut folded, base, place, batch.pending[place].command(), decision, &mut next_tag);
+                        batch.pending[place].attempted.extend(tags);
+                    }
+                }
+                verdict => {
+                    if folded.is_some() || self.known.is_none() {
+                        return self.leave(batch, &places[nth..], folded);
+                    }
+                    let answer = verdict.map(|decision| validated(command, decision));
+                    batch.pending[place].answer(answer);
+                }
+            }
+        }
+        folded
+    }
+
+    /// Leaves the commands at `places` in the batch: they are answered from a fresh read.
+    fn leave(&self, batch: &mut Batch, places: &[usize], folded: Option<Folded>) -> Option<Folded> {
+        for place in places {
+            batch.pending[*place].fresh = true;
+        }
+        folded
+    }
+
+    /// The answer to a command whose request is recorded on the lead.
+    fn recorded(&self, batch: &Batch, place: usize) -> Option<Result<Answer, CommandError>> {
+        let pending = &batch.pending[place];
+        let command = pending.command();
+        let entries = self.known?.requests.get(&(command.lead_id.clone(), command.request_id))?;
+        if entries.iter().any(|entry| entry.digest != command.digest) {
+            return Some(Err(CommandError::RequestIdReused));
+        }
+        let own = entries.iter().any(|entry| pending.attempted.contains(&entry.tag));
+        Some(Ok(Answer {
+            lead: self.base.as_ref()?.lead.clone(),
+            entries: entries.iter().cloned().map(Arc::new).collect(),
+            replayed: !own,
+        }))
+    }
+}
+
+/// The checks behind the replay, in their order: the version, the dead mark, the table.
+fn judge(command: &Command, lead: Option<&Lead>, context: Context) -> Result<Decision, CommandError> {
+    match (&command.body, lead) {
+        (Body::Create(_), Some(_)) => Err(CommandError::LeadAlreadyExists),
+        (Body::Create(creation), None) => Ok(create(creation, context.now)),
+        (Body::Act(_), None) => Err(CommandError::LeadNotFound),
+        (Body::Act(action), Some(lead)) => {
+            if let Some(expected) = command.expected_version.filter(|expected| *expected != lead.version) {
+                return Err(CommandError::VersionMismatch { expected, current: lead.version });
+            }
+            decide(lead, context, action).map_err(|refusal| match action {
+                Action::Trigger(trigger) => {
+                    let lead = Box::new(lead.clone());
+                    CommandError::Refused { trigger: trigger.kind(), refusal, lead, context }
+                }
+                Action::Override(_) => CommandError::Internal,
+            })
+        }
+    }
+}
+
+/// Adds a decided command to the lead's write; returns the tags of its entries.
+fn push(
+    folded: &mut Option<Folded>,
+    base: Option<Base>,
+    place: usize,
+    command: &Command,
+    decision: Decision,
+    next_tag: &mut impl FnMut() -> i64,
+) -> Vec<i64> {
+    let folded = folded.get_or_insert_with(|| Folded {
+        write: LeadWrite { base, lead: decision.lead.clone(), stamps: Stamps::default(), entries: Vec::new() },
+        parts: Vec::new(),
+    });
+    let start = folded.write.entries.len();
+    folded.write.entries.extend(new_entries(command, &decision, next_tag));
+    let stamps = folded.write.stamps;
+    folded.write.stamps = Stamps {
+        stage_entered: stamps.stage_entered || decision.stamps.stage_entered,
+        outreach: stamps.outreach || decision.stamps.outreach,
+        reply: stamps.reply || decision.stamps.reply,
+    };
+    folded.write.lead = decision.lead;
+    let entries = start..folded.write.entries.len();
+    folded.parts.push(Part {
+        place,
+        lead: folded.write.lead.clone(),
+        stamps: folded.write.stamps,
+        entries: entries.clone(),
+    });
+    folded.write.entries[entries].iter().map(|entry| entry.tag).collect()
+}
+
+fn new_entries<'a>(
+    command: &'a Command,
+    decision: &'a Decision,
+    next_tag: &'a mut impl FnMut() -> i64,
+) -> impl Iterator<Item = NewEntry> + 'a {
+    let before = decision.lead.version - decision.steps.len() as i32;
+    decision.steps.iter().zip(0i16..).map(move |(step, number)| NewEntry {
+        version: before + 1 + i32::from(number),
+        step: number,
+        from: step.from,
+        to: step.to,
+        dead: step.dead,
+        dead_raised: step.dead_raised,
+        cause: cause(&command.body),
+        actor: command.actor.clone(),
+        reason: command.reason.clone(),
+        request_id: command.request_id,
+        digest: command.digest,
+        occurred_at: command.occurred_at,
+        tag: next_tag(),
+    })
+}
+
+fn cause(body: &Body) -> Cause {
+    match body {
+        Body::Create(creation) => Cause::Creation { contact_points: creation.contact_points.clone() },
+        Body::Act(Action::Trigger(trigger)) => Cause::Trigger(trigger.clone()),
+        Body::Act(Action::Override(Override { meeting, reopen_channels, .. })) => {
+            Cause::Override { meeting: meeting.clone(), reopen_channels: *reopen_channels }
+        }
+    }
+}
+
+/// The answer to a command that was only to be validated: nothing has a version or a position.
+fn validated(command: &Command, decision: Decision) -> Answer {
+    let entries = new_entries(command, &decision, &mut || 0)
+        .map(|new| Arc::new(Entry { version: 0, ..entry(new, &decision.lead, Head::default(), Timestamp(0)) }))
+        .collect();
+    let version = decision.lead.version - decision.steps.len() as i32;
+    Answer { lead: Lead { version, ..decision.lead }, entries, replayed: false }
+}
+
+fn entry(new: NewEntry, lead: &Lead, at: Head, recorded_at: Timestamp) -> Entry {
+    Entry {
+        lead_id: lead.id.clone(),
+        agent: lead.agent.clone(),
+        partition: at.partition,
+        position: at.position,
+        version: new.version,
+        step: new.step,
+        from: new.from,
+        to: new.to,
+        dead: new.dead,
+        dead_raised: new.dead_raised,
+        cause: new.cause,
+        actor: new.actor,
+        reason: new.reason,
+        request_id: new.request_id,
+        digest: new.digest,
+        occurred_at: new.occurred_at,
+        recorded_at,
+        tag: new.tag,
+    }
+}
+
+impl Folded {
+    fn contains(&self, command: &Command) -> bool {
+        self.write.entries.iter().any(|entry| entry.request_id == command.request_id)
+    }
+
+    /// The places of the commands that have part in the write.
+    pub(super) fn places(&self) -> impl Iterator<Item = usize> + '_ {
+        self.parts.iter().map(|part| part.place)
+    }
+
+    /// The write is on disk: answers its commands, appends its entries to `committed`, and returns the lead.
+    /// `head` moves on by the entries.
+    pub(super) fn commit(
+        self,
+        batch: &mut Batch,
+        head: &mut Head,
+        recorded_at: Timestamp,
+        committed: &mut Vec<Arc<Entry>>,
+    ) -> StoredLead {
+        let (created, tag) = (self.write.base.is_none(), self.write.tag());
+        let mut lead = self.write.lead;
+        let first = committed.len();
+        for new in self.write.entries {
+            head.position += 1;
+            head.tag = new.tag;
+            committed.push(Arc::new(entry(new, &lead, *head, recorded_at)));
+        }
+        for part in self.parts {
+            let entries = committed[first + part.entries.start..first + part.entries.end].to_vec();
+            let lead = stamped(part.lead, part.stamps, created, recorded_at);
+            batch.pending[part.place].answer(Ok(Answer { lead, entries, replayed: false }));
+        }
+        lead = stamped(lead, self.write.stamps, created, recorded_at);
+        StoredLead { lead, tag }
+    }
+}
+
+/// The lead with the moments that only the database knew.
+fn stamped(mut lead: Lead, stamps: Stamps, created: bool, at: Timestamp) -> Lead {
+    if created {
+        lead.created_at = at;
+    }
+    if created || stamps.stage_entered {
+        lead.stage_entered_at = at;
+    }
+    if stamps.outreach {
+        lead.last_outreach_at = Some(at);
+    }
+    if stamps.reply {
+        lead.last_reply_at = Some(at);
+    }
+    lead
+}

@@ -1,0 +1,295 @@
+//! The batch loop of one partition: takes what waits, decides it, writes it, settles what went wrong.
+
+use super::batch::Batch;
+use super::command::{Body, CommandError};
+use super::fold::{Folded, Ground};
+use super::queue::Queued;
+use super::{Feed, MODE, WriterSettings};
+use crate::domain::{Context, LeadId};
+use crate::store::{Known, LeadWrite, Store, StoreError, StoredLead, WriteConnection, Written};
+use lru::LruCache;
+use metrics::{counter, histogram};
+use rand::RngExt;
+use rand::rngs::StdRng;
+use std::collections::HashSet;
+use std::sync::Arc;
+use std::time::Duration;
+use tokio::sync::mpsc;
+use tokio::time::Instant;
+use tokio_util::sync::CancellationToken;
+
+pub(super) struct PartitionWriter {
+    partition: i32,
+    store: Store,
+    settings: WriterSettings,
+    feed: Arc<dyn Feed>,
+    random: StdRng,
+    stop: CancellationToken,
+    connection: Option<Connected>,
+    /// Leads as this writer last saw them. Kept honest by the compare in the write.
+    cache: LruCache<LeadId, StoredLead>,
+}
+
+/// A connection, and the mode epoch that decisions are made under.
+struct Connected {
+    connection: WriteConnection,
+    mode_epoch: i64,
+}
+
+/// The commands of one lead, by their places in the batch.
+type Group = (LeadId, Vec<usize>);
+
+/// What was read for a round: the leads that were asked for, and what is known of them.
+struct Fresh {
+    leads: HashSet<LeadId>,
+    known: Known,
+}
+
+/// The pauses between attempts while the database doesn't answer; the last one repeats.
+const PAUSES: [Duration; 4] =
+    [Duration::from_millis(20), Duration::from_millis(100), Duration::from_millis(300), Duration::from_secs(1)];
+
+impl PartitionWriter {
+    pub(super) fn new(
+        partition: i32,
+        store: Store,
+        settings: WriterSettings,
+        feed: Arc<dyn Feed>,
+        random: StdRng,
+        stop: CancellationToken,
+    ) -> Self {
+        let cache = LruCache::new(settings.cache);
+        Self { partition, store, settings, feed, random, stop, connection: None, cache }
+    }
+
+    /// Serves the queue until the stop.
+    pub(super) async fn run(mut self, mut queue: mpsc::Receiver<Queued>) {
+        let mut taken = Vec::with_capacity(self.settings.batch);
+        loop {
+            tokio::select! {
+                biased;
+                () = self.stop.cancelled() => break,
+                count = queue.recv_many(&mut taken, self.settings.batch) => {
+                    if count == 0 {
+                        break;
+                    }
+                    histogram!("lead_pipeline_batch_commands").record(count as f64);
+                    self.settle(Batch::new(taken.drain(..))).await;
+                }
+            }
+        }
+        queue.close();
+        while let Some(queued) = queue.recv().await {
+            queued.reply.send(Err(CommandError::Stopping)).ok();
+        }
+        if let Some(connected) = self.connection.take() {
+            connected.connection.close().await;
+        }
+    }
+
+    /// Works on a batch until every command has its answer or its caller has gone.
+    async fn settle(&mut self, mut batch: Batch) {
+        // Becomes smaller when the database refuses the write: one bad command must not fail the others.
+        let mut most_leads = usize::MAX;
+        let mut failures = 0;
+        while !batch.is_settled() {
+            if self.stop.is_cancelled() {
+                batch.refuse_unsent(&CommandError::Stopping);
+                if batch.is_settled() {
+                    break;
+                }
+            }
+            match self.round(&mut batch, most_leads).await {
+                Ok(()) => failures = 0,
+                Err(error) if error.may_pass() => {
+                    tracing::warn!(partition = self.partition, %error, "a batch failed and is tried again");
+                    counter!("lead_pipeline_batch_failures_total").increment(1);
+                    // The round has dropped its connection: the next one begins with a new one and an empty memory.
+                    self.cache.clear();
+                    self.pause(PAUSES[failures.min(PAUSES.len() - 1)]).await;
+                    failures += 1;
+                }
+                Err(error) => {
+                    tracing::error!(partition = self.partition, %error, "the database refused a batch");
+                    self.cache.clear();
+                    most_leads = narrow(&mut batch, most_leads);
+                }
+            }
+        }
+    }
+
+    /// Waits, but not past the beginning of the stop: then there may be commands to answer at once.
+    async fn pause(&self, pause: Duration) {
+        if self.stop.is_cancelled() {
+            tokio::time::sleep(pause).await;
+        } else {
+            tokio::time::timeout(pause, self.stop.cancelled()).await.ok();
+        }
+    }
+
+    /// One read, if anything must be read, and one write, if anything is to be written.
+    async fn round(&mut self, batch: &mut Batch, most_leads: usize) -> Result<(), StoreError> {
+        let mut connected = match self.connection.take() {
+            Some(connected) => connected,
+            None => self.connect().await?,
+        };
+        let mut groups = batch.by_lead();
+        groups.truncate(most_leads);
+        let fresh = self.read(&mut connected.connection, batch, &groups).await?;
+        let folds = self.fold(batch, groups, &fresh);
+        if !folds.is_empty() {
+            self.write(&mut connected, batch, folds).await?;
+        }
+        self.connection = Some(connected);
+        Ok(())
+    }
+
+    async fn connect(&self) -> Result<Connected, StoreError> {
+        let mut connection = self.store.write_connection(self.partition).await?;
+        let mode_epoch = connection.mode_epoch().await?;
+        Ok(Connected { connection, mode_epoch })
+    }
+
+    /// Reads the leads that can't be decided from memory, with a look for all requests on them.
+    async fn read(
+        &self,
+        connection: &mut WriteConnection,
+        batch: &Batch,
+        groups: &[Group],
+    ) -> Result<Fresh, StoreError> {
+        let wanted: Vec<&Group> = groups.iter().filter(|group| self.needs_read(batch, group)).collect();
+        if wanted.is_empty() {
+            return Ok(Fresh { leads: HashSet::new(), known: Known::default() });
+        }
+        let leads: Vec<&LeadId> = wanted.iter().map(|(lead_id, _)| lead_id).collect();
+        let requests: Vec<_> =
+            wanted.iter().flat_map(|(_, places)| places).map(|p| batch.pending[*p].command().request_id).collect();
+        let read = connection.read(&leads, &requests);
+        let known = tokio::time::timeout(self.settings.statement_patience, read)
+            .await
+            .unwrap_or(Err(StoreError::Silent(self.settings.statement_patience)))?;
+        Ok(Fresh { leads: leads.into_iter().cloned().collect(), known })
+    }
+
+    fn needs_read(&self, batch: &Batch, (lead_id, places): &Group) -> bool {
+        let first = batch.pending[places[0]].command();
+        // A lead that is to be created is taken to be new: if it isn't, the write says so.
+        let known = self.cache.contains(lead_id) || matches!(first.body, Body::Create(_));
+        !known || places.iter().any(|place| batch.pending[*place].fresh)
+    }
+
+    fn fold(&mut self, batch: &mut Batch, groups: Vec<Group>, fresh: &Fresh) -> Vec<Folded> {
+        let context =
+            Context { mode: MODE, now: self.store.clock().now(), failures_until_bad: self.settings.failures_until_bad };
+        let mut folds = Vec::with_capacity(groups.len());
+        for (lead_id, places) in groups {
+            let ground = if fresh.leads.contains(&lead_id) {
+                Ground { base: fresh.known.leads.get(&lead_id).cloned(), known: Some(&fresh.known), context }
+            } else {
+                Ground { base: self.cache.get(&lead_id).cloned(), known: None, context }
+            };
+            folds.extend(ground.fold(batch, &places, || self.random.random()));
+        }
+        folds
+    }
+
+    async fn write(
+        &mut self,
+        connected: &mut Connected,
+        batch: &mut Batch,
+        folds: Vec<Folded>,
+    ) -> Result<(), StoreError> {
+        let began = Instant::now();
+        let writes: Vec<&LeadWrite> = folds.iter().map(|folded| &folded.write).collect();
+        match self.send(connected, &writes).await {
+            Ok(Written::Done { after, recorded_at, leads, .. }) => {
+                histogram!("lead_pipeline_commit_seconds").record(began.elapsed().as_secs_f64());
+                self.commit(batch, folds, after, recorded_at, &leads.into_iter().collect());
+                Ok(())
+            }
+            Ok(Written::EpochMoved) => {
+                Self::unsend(batch, &folds);
+                connected.mode_epoch = connected.connection.mode_epoch().await?;
+                Ok(())
+            }
+            Err(StoreError::AlreadyRecorded(_)) => {
+                // The fresh look that follows finds the recorded request.
+                Self::unsend(batch, &folds);
+                Ok(())
+            }
+            Err(error) => {
+                if matches!(error, StoreError::Transient(_) | StoreError::Refused(_)) {
+                    Self::unsend(batch, &folds);
+                }
+                Err(error)
+            }
+        }
+    }
+
+    /// Nothing of these was written.
+    fn unsend(batch: &mut Batch, folds: &[Folded]) {
+        for place in folds.iter().flat_map(Folded::places) {
+            batch.pending[place].unsend();
+        }
+    }
+
+    /// Sends the write. While it waits for another client's lock it looks now and then whether that client has fallen
+    /// silent in the middle of its own write; past all patience the connection is given up.
+    async fn send(&self, connected: &mut Connected, writes: &[&LeadWrite]) -> Result<Written, StoreError> {
+        let process = connected.connection.process();
+        let write = connected.connection.write(connected.mode_epoch, writes);
+        tokio::pin!(write);
+        let give_up = Instant::now() + self.settings.statement_patience;
+        loop {
+            let look = (Instant::now() + self.settings.lock_patience).min(give_up);
+            match tokio::time::timeout_at(look, &mut write).await {
+                Ok(result) => return result,
+                Err(_) if look == give_up => return Err(StoreError::Silent(self.settings.statement_patience)),
+                Err(_) => match self.store.end_silent_holders(process).await {
+                    Ok(0) => (),
+                    Ok(ended) => tracing::warn!(partition = self.partition, ended, "ended silent holders of a lock"),
+                    Err(error) => tracing::warn!(partition = self.partition, %error, "looking for a lock's holder"),
+                },
+            }
+        }
+    }
+
+    /// The write is done for the leads at `written`: answers their commands and feeds their entries. The others had
+    /// moved meanwhile, or have a request that is recorded already: they get a fresh look.
+    fn commit(
+        &mut self,
+        batch: &mut Batch,
+        folds: Vec<Folded>,
+        after: crate::store::Head,
+        recorded_at: crate::domain::Timestamp,
+        written: &HashSet<usize>,
+    ) {
+        let mut head = after;
+        let mut committed = Vec::new();
+        for (place, folded) in folds.into_iter().enumerate() {
+            if written.contains(&place) {
+                let stored = folded.commit(batch, &mut head, recorded_at, &mut committed);
+                self.cache.put(stored.lead.id.clone(), stored);
+            } else {
+                self.cache.pop(&folded.write.lead.id);
+                Self::unsend(batch, std::slice::from_ref(&folded));
+            }
+        }
+        counter!("lead_pipeline_entries_total").increment(committed.len() as u64);
+        self.feed.committed(after, &committed);
+    }
+}
+
+/// The database refuses some lead of the batch: how many leads to try next, until the one is found. Its commands are
+/// answered; the others go on.
+fn narrow(batch: &mut Batch, most_leads: usize) -> usize {
+    let groups = batch.by_lead();
+    let tried = groups.len().min(most_leads);
+    if tried > 1 {
+        return tried / 2;
+    }
+    for place in groups.first().map(|(_, places)| places.as_slice()).unwrap_or_default() {
+        batch.pending[*place].answer(Err(CommandError::Internal));
+    }
+    usize::MAX
+}

@@ -1,0 +1,125 @@
+//! The front of the writers: a bounded queue for each partition, and the wait for the answer.
+
+use super::command::{Answer, Command, CommandError};
+use super::partition::PartitionWriter;
+use super::{Feed, WriterSettings};
+use crate::store::{Store, partition_of};
+use rand::rngs::StdRng;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU8, Ordering};
+use tokio::sync::{mpsc, oneshot};
+use tokio::task::JoinSet;
+use tokio::time::Instant;
+use tokio_util::sync::CancellationToken;
+
+/// A command on its way, as the writer holds it.
+pub(super) struct Queued {
+    pub command: Command,
+    pub reply: oneshot::Sender<Result<Answer, CommandError>>,
+    pub progress: Arc<Progress>,
+}
+
+/// How far a command has come. Decides whether giving up means "nothing was done" or "unknown".
+#[derive(Debug, Default)]
+pub(super) struct Progress(AtomicU8);
+
+const WAITING: u8 = 0;
+const SENT: u8 = 1;
+const ABANDONED: u8 = 2;
+
+impl Progress {
+    /// The writer is about to send the command to the database; `false` if the caller has given up before.
+    pub(super) fn send(&self) -> bool {
+        match self.0.compare_exchange(WAITING, SENT, Ordering::AcqRel, Ordering::Acquire) {
+            Ok(_) => true,
+            Err(now) => now == SENT,
+        }
+    }
+
+    /// The database has certainly not done it.
+    pub(super) fn unsend(&self) {
+        // A caller that has given up meanwhile was told "unknown": that stays true enough.
+        self.0.compare_exchange(SENT, WAITING, Ordering::AcqRel, Ordering::Acquire).ok();
+    }
+
+    /// Whether the command may be with the database.
+    pub(super) fn sent(&self) -> bool {
+        self.0.load(Ordering::Acquire) == SENT
+    }
+
+    /// The caller gives up; `true` if the command will certainly not be sent any more.
+    fn abandon(&self) -> bool {
+        match self.0.compare_exchange(WAITING, ABANDONED, Ordering::AcqRel, Ordering::Acquire) {
+            Ok(_) => true,
+            Err(now) => now == ABANDONED,
+        }
+    }
+}
+
+/// Gives a command up when its caller goes away, so that it isn't decided for nobody.
+struct AbandonOnDrop(Arc<Progress>);
+
+impl Drop for AbandonOnDrop {
+    fn drop(&mut self) {
+        self.0.abandon();
+    }
+}
+
+/// The writers of all partitions.
+#[derive(Clone, Debug)]
+pub struct Writers {
+    queues: Arc<[mpsc::Sender<Queued>]>,
+}
+
+impl Writers {
+    /// Starts one writer a partition. They stop when `stop` is cancelled: what wasn't sent to the database is answered
+    /// `Stopping`, what was is settled. `random` seeds each writer's source of tags.
+    pub fn start(
+        store: &Store,
+        settings: WriterSettings,
+        feed: &Arc<dyn Feed>,
+        stop: &CancellationToken,
+        mut random: impl FnMut() -> StdRng,
+    ) -> (Self, JoinSet<()>) {
+        let mut tasks = JoinSet::new();
+        let queues = (0..store.partitions())
+            .map(|partition| {
+                let (sender, receiver) = mpsc::channel(settings.queue);
+                let writer =
+                    PartitionWriter::new(partition, store.clone(), settings, Arc::clone(feed), random(), stop.clone());
+                tasks.spawn(writer.run(receiver));
+                sender
+            })
+            .collect();
+        (Self { queues }, tasks)
+    }
+
+    /// Hands a command to its partition's writer and waits for the answer, until `deadline`.
+    ///
+    /// # Errors
+    /// What the command was refused for, or that nothing was done, or that it isn't known.
+    pub async fn submit(&self, command: Command, deadline: Instant) -> Result<Answer, CommandError> {
+        let queue = &self.queues[partition_of(command.lead_id.as_str(), self.queues.len() as i32) as usize];
+        let (reply, answer) = oneshot::channel();
+        let progress = Arc::new(Progress::default());
+        let queued = Queued { command, reply, progress: Arc::clone(&progress) };
+        queue.try_send(queued).map_err(|error| match error {
+            mpsc::error::TrySendError::Full(_) => CommandError::Overloaded,
+            mpsc::error::TrySendError::Closed(_) => CommandError::Stopping,
+        })?;
+        let guard = AbandonOnDrop(progress);
+        match tokio::time::timeout_at(deadline, answer).await {
+            Ok(Ok(result)) => result,
+            // The writer was ended by force, at the end of the grace period.
+            Ok(Err(_)) if guard.0.abandon() => Err(CommandError::Stopping),
+            Err(_) if guard.0.abandon() => Err(CommandError::Unavailable),
+            Ok(Err(_)) | Err(_) => Err(CommandError::OutcomeUnknown),
+        }
+    }
+
+    /// How many commands wait, over all partitions.
+    #[must_use]
+    pub fn waiting(&self) -> usize {
+        self.queues.iter().map(|queue| queue.max_capacity() - queue.capacity()).sum()
+    }
+}
