@@ -6,6 +6,7 @@ mod coded;
 mod condition;
 mod decide;
 mod decision;
+mod explain;
 mod ids;
 mod lead;
 mod marks;
@@ -20,6 +21,7 @@ pub use channel::{
 pub use condition::Condition;
 pub use decide::{create, decide};
 pub use decision::{Context, Decision, FollowUp, Stamps, Step};
+pub use explain::{Details, Explanation, accepted_triggers, explain};
 pub use ids::{ActorId, AgentId, InvalidText, LeadId, MeetingId, Reason, RequestId};
 pub use lead::{Actor, ActorKind, Lead, Meeting, Timestamp};
 pub use refusal::{Refusal, RefusalKind};
