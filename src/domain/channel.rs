@@ -90,6 +90,12 @@ impl OutreachMode {
             Self::Blended => &[Channel::Email, Channel::Sms, Channel::Voice],
         }
     }
+
+    /// Whether a channel of the mode goes through the contact point.
+    #[must_use]
+    pub fn uses(self, point: ContactPoint) -> bool {
+        self.channels().iter().any(|channel| channel.contact_point() == point)
+    }
 }
 
 /// The state of each channel of a lead. Both channels of a phone the lead has are there or absent together.
@@ -137,6 +143,22 @@ impl Channels {
         }
     }
 
+    /// Marks one channel `USED_UP` if it is open: a channel that is bad or absent stays so.
+    pub fn use_up(&mut self, channel: Channel) {
+        if self.get(channel) == ChannelState::Open {
+            self.set(channel, ChannelState::UsedUp);
+        }
+    }
+
+    /// Opens every channel that is used up.
+    pub fn reopen_used_up(&mut self) {
+        for channel in Channel::ALL {
+            if self.get(*channel) == ChannelState::UsedUp {
+                self.set(*channel, ChannelState::Open);
+            }
+        }
+    }
+
     /// Whether the lead has the contact point.
     #[must_use]
     pub fn has(&self, point: ContactPoint) -> bool {
@@ -153,6 +175,14 @@ impl Channels {
     #[must_use]
     pub fn any_open(&self, mode: OutreachMode) -> bool {
         mode.channels().iter().any(|channel| self.get(*channel) == ChannelState::Open)
+    }
+
+    /// Whether the contact point counts as tried when all that the mode could do was done: those that the mode uses
+    /// and the lead has; if there are none, all that the lead has.
+    #[must_use]
+    pub fn tried_in(&self, mode: OutreachMode, point: ContactPoint) -> bool {
+        let usable = |point: ContactPoint| self.has(point) && mode.uses(point);
+        usable(point) || (self.has(point) && !ContactPoint::ALL.iter().any(|other| usable(*other)))
     }
 }
 

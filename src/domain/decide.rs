@@ -1,85 +1,39 @@
-//! Decides what becomes of a lead: the table, its notes and the override, as one pure function.
+//! Decides what becomes of a lead: one pure function over the transition table, the marks and the override.
 
-use super::channel::{Channel, OutreachMode};
+use super::channel::{ChannelState, Channels, ContactFailures, ContactPoint};
+use super::condition::Case;
+use super::decision::{Context, Decision, FollowUp, Stamps, Step};
 use super::lead::{Lead, Timestamp};
-use super::stage::{DeadReason, Stage};
-use super::trigger::{Action, Creation};
-
-/// What a decision depends on beside the lead and the action.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Context {
-    /// The outreach mode of the lead's agent.
-    pub mode: OutreachMode,
-    /// The database's time. What is recorded gets its own, slightly later time: see [`Stamps`].
-    pub now: Timestamp,
-    /// How many ATTEMPT_FAILED in a row make a contact point BAD; at least 1.
-    pub failures_until_bad: i32,
-}
-
-/// What becomes of the lead, and what is to be recorded: one entry for each step.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Decision {
-    /// The lead afterwards; its version is ahead by the number of steps, and the moments named by `stamps` are `now`.
-    pub lead: Lead,
-    /// The entries to record, in order; one or two.
-    pub steps: Vec<Step>,
-    /// Which moments of `lead` are to become the moment of recording.
-    pub stamps: Stamps,
-    /// What is to become of the lead's follow-up.
-    pub follow_up: FollowUp,
-}
-
-/// One entry to record.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Step {
-    /// The stage before; `None` on creation.
-    pub from: Option<Stage>,
-    pub to: Stage,
-    /// The dead mark after the step.
-    pub dead: Option<DeadReason>,
-    /// Whether the step set or raised the dead mark.
-    pub dead_raised: bool,
-}
-
-/// Moments of a lead that are the moment of recording, which only the database knows.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub struct Stamps {
-    pub stage_entered: bool,
-    pub outreach: bool,
-    pub reply: bool,
-}
-
-/// What is to become of a lead's follow-up, of which it has at most one.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum FollowUp {
-    /// It stays as it is.
-    Keep,
-    /// There is none from now on.
-    Cancel,
-    /// One is due at once.
-    DueNow,
-    /// One is due after the check-in interval.
-    AfterCheckIn,
-}
-
-/// Why an action is refused.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Refusal {
-    /// The lead is dead.
-    LeadIsDead(DeadReason),
-    /// The table has no such move from the lead's stage.
-    TriggerNotAllowed,
-    /// The meeting's time can't have passed: it starts then.
-    MeetingNotStarted(Timestamp),
-    /// The lead lacks the contact point of this channel.
-    ChannelAbsent(Channel),
-}
+use super::marks::marked;
+use super::refusal::Refusal;
+use super::stage::Stage;
+use super::table::stages_entered;
+use super::trigger::{Action, Creation, Override, Trigger, TriggerKind};
 
 /// The creation of a lead.
 #[must_use]
 pub fn create(creation: &Creation, now: Timestamp) -> Decision {
-    let _ = (creation, now);
-    todo!()
+    let lead = Lead {
+        id: creation.lead_id.clone(),
+        agent: creation.agent.clone(),
+        stage: Stage::New,
+        version: 1,
+        dead: None,
+        channels: Channels::of(&creation.contact_points),
+        failures: ContactFailures::default(),
+        furthest: Stage::New,
+        meeting: None,
+        created_at: now,
+        stage_entered_at: now,
+        last_outreach_at: None,
+        last_reply_at: None,
+    };
+    Decision {
+        lead,
+        steps: vec![Step { from: None, to: Stage::New, dead: None, dead_raised: false }],
+        stamps: Stamps { stage_entered: true, ..Stamps::default() },
+        follow_up: FollowUp::Keep,
+    }
 }
 
 /// Decides an action on a lead.
@@ -87,6 +41,96 @@ pub fn create(creation: &Creation, now: Timestamp) -> Decision {
 /// # Errors
 /// If the lead is dead or the table doesn't allow it; an override is never refused.
 pub fn decide(lead: &Lead, context: Context, action: &Action) -> Result<Decision, Refusal> {
-    let _ = (lead, context, action);
-    todo!()
+    match action {
+        Action::Trigger(trigger) => decide_trigger(lead, context, trigger),
+        Action::Override(chosen) => Ok(decide_override(lead, context.now, chosen)),
+    }
 }
+
+fn decide_trigger(lead: &Lead, context: Context, trigger: &Trigger) -> Result<Decision, Refusal> {
+    let kind = trigger.kind();
+    let mut after = marked(lead, context, trigger);
+    let stages = match lead.dead {
+        None => stages_entered(&Case { before: lead, marked: &after, context, trigger })?,
+        // Nothing moves a dead lead, but its mark can still rise.
+        Some(_) if kind.dead_reason().is_some() => &[],
+        Some(reason) => return Err(Refusal::LeadIsDead(reason)),
+    };
+    enter(&mut after, stages, context.now);
+    Ok(record(lead, after, stages, Some(kind)))
+}
+
+fn decide_override(lead: &Lead, now: Timestamp, chosen: &Override) -> Decision {
+    let mut after = lead.clone();
+    if chosen.reopen_channels {
+        reopen(&mut after);
+    }
+    let target = [chosen.stage];
+    let stages: &[Stage] = if chosen.stage == lead.stage { &[] } else { &target };
+    enter(&mut after, stages, now);
+    if chosen.stage == Stage::Scheduled {
+        after.meeting.clone_from(&chosen.meeting);
+    }
+    record(lead, after, stages, None)
+}
+
+/// Opens every channel of the contact points that the lead has, BAD ones too.
+fn reopen(lead: &mut Lead) {
+    let had = lead.channels;
+    for point in ContactPoint::ALL.iter().filter(|point| had.has(**point)) {
+        lead.channels.set_all(*point, ChannelState::Open);
+    }
+    lead.failures = ContactFailures::default();
+}
+
+/// Takes the lead through the stages.
+fn enter(lead: &mut Lead, stages: &[Stage], now: Timestamp) {
+    for stage in stages {
+        if lead.stage == Stage::Scheduled && *stage != Stage::MeetingCompleted {
+            lead.meeting = None;
+        }
+        lead.stage = *stage;
+        lead.furthest = lead.furthest.furthest(*stage);
+        lead.stage_entered_at = now;
+    }
+}
+
+/// The decision that made `after` of `before` by way of the stages; `trigger` is `None` for an override.
+fn record(before: &Lead, mut after: Lead, stages: &[Stage], trigger: Option<TriggerKind>) -> Decision {
+    let steps = steps(before, &after, stages);
+    after.version += steps.len() as i32;
+    let stamps = Stamps {
+        stage_entered: !stages.is_empty(),
+        outreach: trigger == Some(TriggerKind::MessageSent),
+        reply: trigger == Some(TriggerKind::LeadReplied),
+    };
+    let follow_up = follow_up(before, &after, stamps.outreach);
+    Decision { lead: after, steps, stamps, follow_up }
+}
+
+/// An entry for each stage entered; if there is none, one from the stage to itself.
+fn steps(before: &Lead, after: &Lead, stages: &[Stage]) -> Vec<Step> {
+    let step = |from, to| Step { from: Some(from), to, dead: after.dead, dead_raised: after.dead > before.dead };
+    if stages.is_empty() {
+        return vec![step(before.stage, before.stage)];
+    }
+    let left = std::iter::once(&before.stage).chain(stages);
+    left.zip(stages).map(|(from, to)| step(*from, *to)).collect()
+}
+
+/// A change of stage cancels the follow-up, then the new stage decides; a message finishes it, and in NURTURE begins
+/// the next wait.
+fn follow_up(before: &Lead, after: &Lead, message_sent: bool) -> FollowUp {
+    if after.dead.is_some() {
+        return FollowUp::Cancel;
+    }
+    match (before.stage, after.stage) {
+        (Stage::Exhausted, Stage::Contacted) => FollowUp::DueNow,
+        (from, to) if from == to && !message_sent => FollowUp::Keep,
+        (_, Stage::Nurture) => FollowUp::AfterCheckIn,
+        _ => FollowUp::Cancel,
+    }
+}
+
+#[cfg(test)]
+mod tests;

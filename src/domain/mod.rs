@@ -3,9 +3,14 @@
 
 mod channel;
 mod coded;
+mod condition;
 mod decide;
+mod decision;
+mod explain;
 mod ids;
 mod lead;
+mod marks;
+mod refusal;
 mod stage;
 mod table;
 mod trigger;
@@ -13,8 +18,13 @@ mod trigger;
 pub use channel::{
     AttemptFailure, Channel, ChannelState, Channels, ContactFailures, ContactPoint, Evidence, OutreachMode,
 };
-pub use decide::{Context, Decision, FollowUp, Refusal, Stamps, Step, create, decide};
+pub use condition::Condition;
+pub use decide::{create, decide};
+pub use decision::{Context, Decision, FollowUp, Stamps, Step};
+pub use explain::{Details, Explanation, accepted_triggers, explain};
 pub use ids::{ActorId, AgentId, InvalidText, LeadId, MeetingId, Reason, RequestId};
 pub use lead::{Actor, ActorKind, Lead, Meeting, Timestamp};
+pub use refusal::{Refusal, RefusalKind};
 pub use stage::{ConversationMode, DeadReason, Stage, StageKind};
+pub use table::{Outcome, Transition, TransitionResult, transitions};
 pub use trigger::{Action, Creation, Override, Trigger, TriggerKind};

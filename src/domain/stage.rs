@@ -111,7 +111,7 @@ impl Stage {
         }
     }
 
-    /// The place on the line NEW ... MEETING_COMPLETED, WON; `None` off the line.
+    /// The place on the line NEW ... `MEETING_COMPLETED`, WON; `None` off the line.
     #[must_use]
     const fn progress(self) -> Option<i16> {
         match self {

@@ -4,7 +4,7 @@ use super::channel::{AttemptFailure, Channel, ContactPoint, Evidence};
 use super::coded::coded_enum;
 use super::ids::{AgentId, LeadId, MeetingId};
 use super::lead::Meeting;
-use super::stage::Stage;
+use super::stage::{DeadReason, Stage};
 
 coded_enum! {
     /// A trigger without its details. The names are the field names of `Trigger.kind` in the proto.
@@ -75,9 +75,40 @@ impl Trigger {
             Self::NotInterested => TriggerKind::NotInterested,
         }
     }
+
+    /// The channel that the trigger names.
+    #[must_use]
+    pub const fn channel(&self) -> Option<Channel> {
+        match self {
+            Self::ChannelUsedUp { channel } | Self::ContactAttemptFailed { channel, .. } => Some(*channel),
+            Self::LeadReplied { channel } => *channel,
+            _ => None,
+        }
+    }
+
+    /// The id of the meeting that the trigger is about.
+    #[must_use]
+    pub const fn meeting_id(&self) -> Option<&MeetingId> {
+        match self {
+            Self::MeetingCancelled { meeting_id } | Self::MeetingTimePassed { meeting_id } => Some(meeting_id),
+            Self::MeetingBooked { meeting } => Some(&meeting.id),
+            _ => None,
+        }
+    }
 }
 
 impl TriggerKind {
+    /// The dead mark that the trigger sets, if it is one of the three that do.
+    #[must_use]
+    pub const fn dead_reason(self) -> Option<DeadReason> {
+        match self {
+            Self::OptedOut => Some(DeadReason::OptedOut),
+            Self::Blocklisted => Some(DeadReason::Blocklisted),
+            Self::NotInterested => Some(DeadReason::NotInterested),
+            _ => None,
+        }
+    }
+
     /// What the trigger means, in a few words.
     #[must_use]
     pub const fn meaning(self) -> &'static str {
