@@ -11,7 +11,12 @@ use tracing_subscriber::EnvFilter;
 /// # Errors
 /// If the filter can't be read.
 pub fn init_logs(filter: &str, format: LogFormat) -> Result<(), String> {
-    let filter = EnvFilter::try_new(filter).map_err(|error| format!("--log {filter}: {error}"))?;
+    // A bare level is meant for this program; the libraries below it keep to warnings.
+    let directives = match filter.parse::<tracing::Level>() {
+        Ok(level) => format!("warn,lead_pipeline={level}"),
+        Err(_) => filter.to_owned(),
+    };
+    let filter = EnvFilter::try_new(directives).map_err(|error| format!("--log: {error}"))?;
     let logs = tracing_subscriber::fmt().with_env_filter(filter).with_writer(std::io::stderr);
     match format {
         LogFormat::Text => logs.with_ansi(std::io::IsTerminal::is_terminal(&std::io::stderr())).try_init(),
