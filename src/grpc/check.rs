@@ -16,14 +16,22 @@ pub struct Invalid(pub Vec<FieldViolation>);
 #[derive(Debug, Default)]
 pub struct Check {
     violations: Vec<FieldViolation>,
+    bytes: usize,
+    more: usize,
 }
+
+/// How much text about mistakes is sent, about: an error travels in a header, and clients limit theirs to 8 KiB.
+const MISTAKE_BYTES: usize = 3_000;
 
 /// How far ahead of the database's clock `occurred_at` may be.
 const AHEAD: i64 = 5 * 60 * 1_000_000;
 
 impl Check {
     /// What was taken out of the request, if there was no mistake.
-    pub fn done<T>(self, value: Option<T>) -> Result<T, Invalid> {
+    pub fn done<T>(mut self, value: Option<T>) -> Result<T, Invalid> {
+        if let (Some(last), true) = (self.violations.last_mut(), self.more > 0) {
+            last.description.push_str(&format!(" (and {} more mistakes in the request)", self.more));
+        }
         match value {
             Some(value) if self.violations.is_empty() => Ok(value),
             _ => Err(Invalid(self.violations)),
@@ -32,7 +40,13 @@ impl Check {
 
     /// Notes a mistake.
     pub fn wrong(&mut self, field: impl Into<String>, what: impl Into<String>) {
-        self.violations.push(FieldViolation::new(field, what));
+        let violation = FieldViolation::new(field, what);
+        self.bytes += violation.field.len() + violation.description.len();
+        if self.bytes <= MISTAKE_BYTES || self.violations.is_empty() {
+            self.violations.push(violation);
+        } else {
+            self.more += 1;
+        }
     }
 
     fn text<T>(&mut self, field: &str, text: &str, parse: fn(&str) -> Result<T, InvalidText>) -> Option<T> {
@@ -112,17 +126,13 @@ impl Check {
         mut parse: impl FnMut(&mut Self, &str, i32) -> Option<T>,
     ) -> Option<HashSet<T>> {
         let mut values = HashSet::new();
-        // Past a hundred the rest is not worth a violation each.
-        for (place, code) in codes.iter().enumerate().take(100) {
+        for (place, code) in codes.iter().enumerate() {
             let field = format!("{field}[{place}]");
             if let Some(value) = parse(self, &field, *code)
                 && !values.insert(value)
             {
                 self.wrong(field, "stands twice: name each value once");
             }
-        }
-        if codes.len() > 100 {
-            self.wrong(field, format!("has {} values: name each of the few there are once", codes.len()));
         }
         Some(values)
     }

@@ -140,7 +140,7 @@ mod tests {
             ..Default::default()
         };
         let hex: String = trigger(&request).iter().map(|byte| format!("{byte:02x}")).collect();
-        assert_eq!(hex, "PLACEHOLDER");
+        assert_eq!(hex, "9f5bf39fdbedb09d91543b80970218dd");
     }
 
     #[test]

@@ -273,13 +273,15 @@ fn ids<T: Eq + std::hash::Hash>(
         check.wrong(field, format!("has {} ids, but may have at most {FILTER_IDS}", texts.len()));
         return None;
     }
-    texts.iter().enumerate().map(|(place, text)| parse(check, &format!("{field}[{place}]"), text)).collect()
+    let ids = texts.iter().enumerate().map(|(place, text)| parse(check, &format!("{field}[{place}]"), text));
+    // Every mistake is to be found, so no early end.
+    ids.collect::<Vec<_>>().into_iter().collect()
 }
 
 fn watch_stages(check: &mut Check, field: &str, codes: &[i32]) -> Option<Vec<Stage>> {
-    let codes = codes.iter().take(FILTER_IDS).enumerate();
-    let mut stages =
-        codes.map(|(place, code)| check.stage(&format!("{field}[{place}]"), *code)).collect::<Option<Vec<_>>>()?;
+    let stages = codes.iter().enumerate().map(|(place, code)| check.stage(&format!("{field}[{place}]"), *code));
+    // Every mistake is to be found, so no early end.
+    let mut stages = stages.collect::<Vec<_>>().into_iter().collect::<Option<Vec<_>>>()?;
     stages.sort_unstable();
     stages.dedup();
     Some(stages)

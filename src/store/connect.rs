@@ -44,13 +44,16 @@ pub async fn connect(settings: &ConnectSettings) -> Result<Store, StoreError> {
     let now: PgTimestamp = sqlx::query("select clock_timestamp()").fetch_one(&mut connection).await?.get(0);
     connection.close().await.ok();
     let pool = PgPoolOptions::new()
-        .max_connections(settings.read_connections)
+        .max_connections(settings.read_connections + LISTENER)
         .acquire_timeout(settings.connect_timeout)
         // A connection that died is noticed by the statement that uses it, and the read is repeated.
         .test_before_acquire(false)
         .connect_lazy_with(connect.options.clone());
     Ok(Store { pool, connect, partitions, clock: Arc::new(Clock::new(now.0)) })
 }
+
+/// The connection that hears other replicas.
+const LISTENER: u32 = 1;
 
 /// Session settings. The planner's: a generic plan that was made while a table was small must not scan it when it has
 /// grown; every access of the service is by key. The network's: a dead peer is noticed within half a minute.

@@ -62,9 +62,10 @@ impl Store {
 
     /// Asks the database for its time: it answers, so it can be reached.
     pub async fn ping(&self) -> Result<(), StoreError> {
-        let row =
-            sqlx::query!(r#"select clock_timestamp() as "now!: types::PgTimestamp""#).fetch_one(&self.pool).await?;
-        self.clock.observe(row.now.0);
+        let now = self.repeat(|| {
+            sqlx::query_scalar!(r#"select clock_timestamp() as "now!: types::PgTimestamp""#).fetch_one(&self.pool)
+        });
+        self.clock.observe(now.await?.0);
         Ok(())
     }
 

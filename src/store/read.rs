@@ -23,26 +23,23 @@ pub struct LeadKey {
     pub lead_id: String,
 }
 
-/// How often a read is repeated whose connection turned out to be dead: after a restart of the database every
-/// connection of the pool is.
-const ATTEMPTS: usize = 10;
-
 impl Store {
     /// Repeats a read while it fails for the connection's sake: it changes nothing.
     pub(super) async fn repeat<T, F>(&self, read: impl Fn() -> F) -> Result<T, StoreError>
     where
         F: Future<Output = Result<T, sqlx::Error>>,
     {
-        let mut attempt = 1;
+        // After a restart of the database every connection of the pool is dead, and each is found out by its use.
+        let mut attempts = self.pool.size() + 1;
         loop {
             match read().await {
                 Err(sqlx::Error::PoolTimedOut) => return Err(StoreError::Lost(sqlx::Error::PoolTimedOut)),
                 Err(error) => {
                     let error = StoreError::from(error);
-                    if attempt == ATTEMPTS || !matches!(error, StoreError::Lost(_)) {
+                    if attempts == 0 || !matches!(error, StoreError::Lost(_)) {
                         return Err(error);
                     }
-                    attempt += 1;
+                    attempts -= 1;
                 }
                 Ok(value) => return Ok(value),
             }

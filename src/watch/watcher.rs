@@ -6,6 +6,7 @@ use super::hub::{Hub, Seat};
 use super::ring::{Found, Item};
 use crate::store::{Mark, StoreError};
 use bytes::Bytes;
+use metrics::histogram;
 use std::sync::Arc;
 use std::time::Duration;
 use tokio::sync::watch;
@@ -299,12 +300,14 @@ impl Watcher {
             }
         }
         self.silent_until = Instant::now() + self.interval;
+        let behind = self.behind();
+        histogram!("lead_pipeline_watch_behind").record(behind as f64);
         Response {
             entries,
             coverage,
             cursor: cursor::encode(self.places.iter().map(|place| place.mark)),
             notice: self.notice.take(),
-            behind: self.behind(),
+            behind,
         }
     }
 }

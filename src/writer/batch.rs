@@ -12,11 +12,13 @@ pub(super) struct Pending {
     pub fresh: bool,
     /// The tags of this command's entries in earlier attempts, to know its own effect when it is found recorded.
     pub attempted: Vec<i64>,
+    /// An attempt was sent whose answer never came: from then on nobody may be told "nothing was done".
+    uncertain: bool,
 }
 
 impl Pending {
     pub(super) fn new(queued: Queued) -> Self {
-        Self { queued: Some(queued), fresh: false, attempted: Vec::new() }
+        Self { queued: Some(queued), fresh: false, attempted: Vec::new(), uncertain: false }
     }
 
     fn queued(&self) -> &Queued {
@@ -37,10 +39,18 @@ impl Pending {
         self.queued().progress.send()
     }
 
-    /// The database has certainly not done it; the next attempt needs a fresh look.
+    /// This attempt has certainly done nothing; the next one needs a fresh look.
     pub(super) fn unsend(&mut self) {
         self.fresh = true;
-        self.queued().progress.unsend();
+        if !self.uncertain {
+            self.queued().progress.unsend();
+        }
+    }
+
+    /// Nobody knows what this attempt has done; the next one needs a fresh look.
+    pub(super) fn doubt(&mut self) {
+        self.fresh = true;
+        self.uncertain = true;
     }
 
     pub(super) fn answer(&mut self, result: Result<Answer, CommandError>) {

@@ -218,8 +218,11 @@ impl PartitionWriter {
                 Ok(())
             }
             Err(error) => {
-                if matches!(error, StoreError::Transient(_) | StoreError::Refused(_)) {
-                    Self::unsend(batch, &folds);
+                for place in folds.iter().flat_map(Folded::places) {
+                    match error {
+                        StoreError::Lost(_) | StoreError::Silent(_) => batch.pending[place].doubt(),
+                        _ => batch.pending[place].unsend(),
+                    }
                 }
                 Err(error)
             }
