@@ -3,3 +3,4 @@
 //! The modules, in the order data flows:
 
 pub mod domain;
+pub mod store;

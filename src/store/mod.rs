@@ -1,0 +1,3 @@
+//! All that knows Postgres.
+
+pub mod embedded;
