@@ -1,3 +1,5 @@
-//! Every test that needs more than one module: one binary, so that it links once.
+//! Every integration test, in one program: one link, and one Postgres for the whole run.
 
 mod domain;
+mod embedded;
+mod support;
