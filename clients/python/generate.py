@@ -1,7 +1,7 @@
 """Writes the client's generated code into a folder: python generate.py FOLDER.
 
 The validation rules (buf.validate) are left out, so that users of the client need not install them; with --rules they
-stay, for tests/rules.py.
+stay, and their own module comes along, for tests/rules.py.
 """
 
 import pathlib
@@ -57,7 +57,10 @@ def generate(folder, rules=False):
             f"--pyi_out={folder}",
             f"--grpc_python_out={folder}",
             *FILES,
+            *(["buf/validate/validate.proto"] if rules else []),
         )
+    for package in (folder / "leadpipeline", folder / "leadpipeline" / "v1"):
+        (package / "__init__.py").touch()
     # Only the service's file has a service in it; of the others nothing but an import would be left.
     for path in folder.rglob("*_pb2_grpc.py"):
         if "\nclass " not in path.read_text():
