@@ -158,7 +158,7 @@ impl Config {
 
 fn duration(text: &str) -> Result<Duration, String> {
     let duration = humantime::parse_duration(text).map_err(|error| error.to_string())?;
-    if duration.is_zero() || duration > Duration::from_secs(24 * 3600) {
+    if duration.is_zero() || duration > Duration::from_hours(24) {
         return Err("must be above 0 and at most 24h".into());
     }
     Ok(duration)

@@ -30,7 +30,7 @@ impl Check {
     /// What was taken out of the request, if there was no mistake.
     pub fn done<T>(mut self, value: Option<T>) -> Result<T, Invalid> {
         if let (Some(last), true) = (self.violations.last_mut(), self.more > 0) {
-            last.description.push_str(&format!(" (and {} more mistakes in the request)", self.more));
+            last.description = format!("{} (and {} more mistakes in the request)", last.description, self.more);
         }
         match value {
             Some(value) if self.violations.is_empty() => Ok(value),
@@ -106,16 +106,16 @@ impl Check {
     }
 
     /// The contact points of a new lead: each once; both if none is given. In their own order, whatever the request's.
-    pub fn contact_points(&mut self, codes: &[i32]) -> Option<Vec<ContactPoint>> {
+    pub fn contact_points(&mut self, codes: &[i32]) -> Vec<ContactPoint> {
         let given = self.set("contact_points", codes, |check, field, code| {
             check.code(field, code, ContactPoint::from_code, &|| names("CONTACT_POINT_", ContactPoint::ALL))
-        })?;
+        });
         let all = ContactPoint::ALL.iter().copied();
-        Some(all.filter(|point| given.is_empty() || given.contains(point)).collect())
+        all.filter(|point| given.is_empty() || given.contains(point)).collect()
     }
 
     /// Stages to filter by, each once.
-    pub fn stages(&mut self, field: &str, codes: &[i32]) -> Option<HashSet<Stage>> {
+    pub fn stages(&mut self, field: &str, codes: &[i32]) -> HashSet<Stage> {
         self.set(field, codes, Self::stage)
     }
 
@@ -124,7 +124,7 @@ impl Check {
         field: &str,
         codes: &[i32],
         mut parse: impl FnMut(&mut Self, &str, i32) -> Option<T>,
-    ) -> Option<HashSet<T>> {
+    ) -> HashSet<T> {
         let mut values = HashSet::new();
         for (place, code) in codes.iter().enumerate() {
             let field = format!("{field}[{place}]");
@@ -134,7 +134,7 @@ impl Check {
                 self.wrong(field, "stands twice: name each value once");
             }
         }
-        Some(values)
+        values
     }
 
     pub fn meeting(&mut self, field: &str, meeting: Option<proto::Meeting>) -> Option<Meeting> {

@@ -139,8 +139,7 @@ mod tests {
             reason: "r".into(),
             ..Default::default()
         };
-        let hex: String = trigger(&request).iter().map(|byte| format!("{byte:02x}")).collect();
-        assert_eq!(hex, "9f5bf39fdbedb09d91543b80970218dd");
+        assert_eq!(u128::from_be_bytes(trigger(&request)), 0x9f5b_f39f_dbed_b09d_9154_3b80_9702_18dd);
     }
 
     #[test]

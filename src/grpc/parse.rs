@@ -39,7 +39,7 @@ pub fn create(request: proto::CreateLeadRequest, made: RequestId) -> Result<Comm
     let actor = check.actor(request.actor, unknown_service());
     let reason = check.reason(&request.reason);
     let command = || {
-        let creation = Creation { lead_id: lead_id?, agent: agent?, contact_points: contact_points? };
+        let creation = Creation { lead_id: lead_id?, agent: agent?, contact_points };
         Some(Command {
             lead_id: creation.lead_id.clone(),
             request_id: request_id?,
@@ -207,7 +207,7 @@ pub fn lead_id(text: &str) -> Result<LeadId, Invalid> {
 /// Which leads to list.
 pub fn lead_filter(check: &mut Check, request: &proto::ListLeadsRequest) -> Option<LeadFilter> {
     let agent = if request.agent_id.is_empty() { None } else { Some(check.agent_id("agent_id", &request.agent_id)?) };
-    let mut stages: Vec<Stage> = check.stages("stages", &request.stages)?.into_iter().collect();
+    let mut stages: Vec<Stage> = check.stages("stages", &request.stages).into_iter().collect();
     stages.sort_unstable();
     Some(LeadFilter { agent, stages, dead: request.dead })
 }
@@ -227,7 +227,7 @@ pub fn watch(request: proto::WatchStageChangesRequest, interval: Duration) -> Re
         Some(ProtoStart::Beginning(_)) => Start::Beginning,
         Some(ProtoStart::AfterCursor(cursor)) => Start::AfterCursor(cursor),
     };
-    let filter = watch_filter(&mut check, request.filter.unwrap_or_default(), request.include_unchanged);
+    let filter = watch_filter(&mut check, &request.filter.unwrap_or_default(), request.include_unchanged);
     let interval = checkpoint_interval(&mut check, request.checkpoint_interval, interval);
     let watch = || Some(Watch { start, filter: filter?, interval: interval? });
     check.done(watch())
@@ -235,7 +235,7 @@ pub fn watch(request: proto::WatchStageChangesRequest, interval: Duration) -> Re
 
 fn checkpoint_interval(check: &mut Check, asked: Option<prost_types::Duration>, default: Duration) -> Option<Duration> {
     /// A century: longer is as good as for ever, and doesn't overflow a clock.
-    const LONGEST: Duration = Duration::from_secs(100 * 365 * 24 * 3600);
+    const LONGEST: Duration = Duration::from_hours(100 * 365 * 24);
     let Some(asked) = asked else { return Some(default) };
     let valid = (0..1_000_000_000).contains(&asked.nanos) || asked.seconds < 0;
     let interval = Duration::try_from(asked).ok().filter(|interval| valid && *interval >= Duration::from_secs(1));
@@ -245,7 +245,7 @@ fn checkpoint_interval(check: &mut Check, asked: Option<prost_types::Duration>, 
     Some(interval?.min(LONGEST))
 }
 
-fn watch_filter(check: &mut Check, filter: proto::WatchFilter, unchanged: bool) -> Option<Filter> {
+fn watch_filter(check: &mut Check, filter: &proto::WatchFilter, unchanged: bool) -> Option<Filter> {
     let leads = ids(check, "filter.lead_ids", &filter.lead_ids, Check::lead_id);
     let agents = ids(check, "filter.agent_ids", &filter.agent_ids, Check::agent_id);
     let from = watch_stages(check, "filter.from_stages", &filter.from_stages);

@@ -86,6 +86,7 @@ pub fn change(entry: &Entry) -> proto::StageChange {
 }
 
 /// An entry as watchers get it.
+#[must_use]
 pub fn encoded_change(entry: &Entry) -> Bytes {
     change(entry).encode_to_vec().into()
 }

@@ -4,6 +4,7 @@ use super::entry::Details;
 use super::rows::{EntryRow, LeadRow};
 use super::types::PgTimestamp;
 use super::write::LeadWrite;
+use crate::domain::{DeadReason, Stage};
 use sqlx::types::Json;
 use uuid::Uuid;
 
@@ -88,7 +89,7 @@ impl<'a> LeadColumns<'a> {
             columns.tag.push(write.tag());
             columns.stage.push(lead.stage.code());
             columns.furthest_stage.push(lead.furthest.code());
-            columns.dead_reason.push(lead.dead.map(|dead| dead.code()));
+            columns.dead_reason.push(lead.dead.map(DeadReason::code));
             columns.email.push(lead.channels.email.code());
             columns.sms.push(lead.channels.sms.code());
             columns.voice.push(lead.channels.voice.code());
@@ -118,9 +119,9 @@ impl<'a> EntryColumns<'a> {
             columns.agent_id.push(write.lead.agent.as_str());
             columns.version.push(entry.version);
             columns.step.push(entry.step);
-            columns.from_stage.push(entry.from.map(|stage| stage.code()));
+            columns.from_stage.push(entry.from.map(Stage::code));
             columns.to_stage.push(entry.to.code());
-            columns.dead_reason.push(entry.dead.map(|dead| dead.code()));
+            columns.dead_reason.push(entry.dead.map(DeadReason::code));
             columns.dead_raised.push(entry.dead_raised);
             columns.cause.push(cause);
             columns.details.push(details.map(Json));

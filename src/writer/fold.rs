@@ -41,13 +41,15 @@ impl Ground<'_> {
             let command = batch.pending[place].command();
             if let Some(answer) = self.recorded(batch, place) {
                 if folded.is_some() {
-                    return self.leave(batch, &places[nth..], folded);
+                    leave(batch, &places[nth..]);
+                    return folded;
                 }
                 batch.pending[place].answer(answer);
                 continue;
             }
             if folded.as_ref().is_some_and(|folded| folded.contains(command)) {
-                return self.leave(batch, &places[nth..], folded);
+                leave(batch, &places[nth..]);
+                return folded;
             }
             let lead = folded.as_ref().map(|f| &f.write.lead).or(self.base.as_ref().map(|base| &base.lead));
             match judge(command, lead, self.context) {
@@ -61,20 +63,13 @@ impl Ground<'_> {
                 }
                 verdict => {
                     if folded.is_some() || self.known.is_none() {
-                        return self.leave(batch, &places[nth..], folded);
+                        leave(batch, &places[nth..]);
+                        return folded;
                     }
                     let answer = verdict.map(|decision| validated(command, decision));
                     batch.pending[place].answer(answer);
                 }
             }
-        }
-        folded
-    }
-
-    /// Leaves the commands at `places` in the batch: they are answered from a fresh read.
-    fn leave(&self, batch: &mut Batch, places: &[usize], folded: Option<Folded>) -> Option<Folded> {
-        for place in places {
-            batch.pending[*place].fresh = true;
         }
         folded
     }
@@ -93,6 +88,13 @@ impl Ground<'_> {
             entries: entries.iter().cloned().map(Arc::new).collect(),
             replayed: !own,
         }))
+    }
+}
+
+/// Leaves the commands at `places` in the batch: they are answered from a fresh read.
+fn leave(batch: &mut Batch, places: &[usize]) {
+    for place in places {
+        batch.pending[*place].fresh = true;
     }
 }
 
