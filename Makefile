@@ -13,7 +13,7 @@ help:
 
 run:
 	@scripts/setup run $(ARGS) && cargo build --release --locked && \
-	exec "$${CARGO_TARGET_DIR:-target}/release/lead-pipeline" serve $(ARGS)
+	exec "$${CARGO_TARGET_DIR:-target}/release/lead-pipeline" serve --print-examples $(ARGS)
 
 test:
 	@scripts/setup test && LEAD_PIPELINE_TEST_PYTHON="$(CURDIR)/.tools/venv/bin/python" cargo test --locked $(ARGS)

@@ -70,7 +70,7 @@ impl Service {
 
     /// `request_id` is set on a write.
     fn calls(&self, request_id: Option<&str>) -> Result<&Calls, Status> {
-        self.calls.get().ok_or_else(|| status::not_ready(request_id))
+        self.calls.get().ok_or_else(|| status::not_ready(request_id.filter(|id| !id.is_empty())))
     }
 }
 
@@ -90,7 +90,7 @@ impl LeadPipeline for Service {
         &self,
         request: Request<proto::BatchCreateLeadsRequest>,
     ) -> Result<Response<proto::BatchCreateLeadsResponse>, Status> {
-        let calls = self.calls(Some(""))?;
+        let calls = self.calls(None)?;
         writes::batch_create_leads(calls, request).await.map(Response::new)
     }
 

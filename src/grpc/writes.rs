@@ -13,6 +13,9 @@ use tokio::time::Instant;
 use tonic::metadata::MetadataMap;
 use tonic::{Request, Status};
 
+/// How long before the caller's deadline a write is given up.
+const EARLY: Duration = Duration::from_millis(2);
+
 /// When a write must have its answer, and what to say if it hasn't.
 #[derive(Clone, Copy)]
 struct Deadline {
@@ -56,7 +59,7 @@ pub async fn batch_create_leads(
 ) -> Result<proto::BatchCreateLeadsResponse, Status> {
     let deadline = deadline(calls, request.metadata());
     let requests = parse::batch(request.into_inner().requests, calls.settings.batch_leads)
-        .map_err(|wrong| status::invalid(wrong, Some("")))?;
+        .map_err(|wrong| status::invalid(wrong, None))?;
     let creations = requests.into_iter().map(|request| async move {
         let result = match create(calls, request, deadline, &Note::default()).await {
             Ok(response) => BatchResult::Response(response),
@@ -155,7 +158,8 @@ fn deadline(calls: &Calls, metadata: &MetadataMap) -> Deadline {
     let patience = calls.settings.write_patience;
     let asked = metadata.get("grpc-timeout").and_then(|value| value.to_str().ok()).and_then(timeout);
     match asked.filter(|asked| *asked < patience) {
-        Some(asked) => Deadline { at: Instant::now() + asked, callers: true },
+        // A little early, so that our own word reaches the caller, and not the transport's "cancelled".
+        Some(asked) => Deadline { at: Instant::now() + asked.saturating_sub(EARLY), callers: true },
         None => Deadline { at: Instant::now() + patience, callers: false },
     }
 }
