@@ -2,4 +2,6 @@
 
 mod domain;
 mod embedded;
+mod plans;
+mod settings;
 mod support;

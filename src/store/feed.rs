@@ -60,8 +60,12 @@ impl Store {
                 sqlx::query_scalar!(
                     r#"select count(*) as "count!"
                        from unnest($1::int[], $2::bigint[], $3::bigint[]) as mark (partition, position, tag)
-                       join entries on entries.partition = mark.partition and entries.position = mark.position
-                           and entries.tag = mark.tag"#,
+                       cross join lateral (
+                           select entries.position, entries.tag from entries
+                           where entries.partition = mark.partition and entries.position >= mark.position
+                           order by entries.position limit 1
+                       ) as entry
+                       where entry.position = mark.position and entry.tag = mark.tag"#,
                     &partitions,
                     &positions,
                     &tags,

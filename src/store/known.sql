@@ -1,8 +1,13 @@
 -- Leads, each with the entries that the given requests have recorded on it: one snapshot, so a request that isn't
 -- found has not been part of making the lead what it is.
 -- Parameters: $1 partition, $2 lead ids, $3 request ids.
+-- `offset 0` and the order make each lookup one by its key, whatever the planner knew when it made the plan.
 with recorded as materialized (
-    select * from entries where partition = $1 and request_id = any ($3::uuid[])
+    select entries.*
+    from unnest($3::uuid[]) as wanted (request_id)
+    cross join lateral (
+        select * from entries where partition = $1 and request_id = wanted.request_id order by lead_id, step offset 0
+    ) as entries
 )
 select
     leads.lead_id, leads.agent_id, leads.version, leads.tag, leads.stage, leads.furthest_stage, leads.dead_reason,
@@ -17,6 +22,8 @@ select
     recorded.reason as "reason?", recorded.request_id as "request_id?", recorded.digest as "digest?",
     recorded.occurred_at as "occurred_at?: _", recorded.recorded_at as "recorded_at?: _",
     recorded.tag as "entry_tag?"
-from leads
+from unnest($2::text[]) as wanted (lead_id)
+cross join lateral (
+    select * from leads where partition = $1 and lead_id = wanted.lead_id offset 0
+) as leads
 left join recorded on recorded.lead_id = leads.lead_id
-where leads.partition = $1 and leads.lead_id = any ($2)

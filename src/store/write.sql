@@ -36,29 +36,40 @@ entry as materialized (
     )
 ),
 -- Requests that are recorded already: a lead that has one is left alone, and its commands are looked at anew.
-recorded as materialized (
-    select lead_id, request_id from entries where partition = $1 and request_id = any ($39)
-),
+-- Here and below, `offset 0` makes a lookup one by key for each row, and the order names the index: a plan that is made
+-- while the tables are empty, and kept, would else read a whole partition each time.
 replayed as materialized (
-    select lead.ordinal
-    from recorded
-    join entry on entry.request_id = recorded.request_id
-    join lead on lead.ordinal = entry.lead and lead.lead_id = recorded.lead_id
+    select entry.lead as ordinal
+    from entry
+    cross join lateral (
+        select from entries
+        where partition = $1 and request_id = entry.request_id and lead_id = entry.lead_id
+        order by step limit 1
+    ) as recorded
 ),
+-- The leads that still are what the decision was based on, and where they are stored.
+found as materialized (
+    select lead.*, stored.place
+    from lead
+    cross join lateral (
+        select ctid as place, version, tag from leads where partition = $1 and lead_id = lead.lead_id offset 0
+    ) as stored
+    where stored.version = lead.expected_version and stored.tag = lead.expected_tag
+        and lead.ordinal not in (select ordinal from replayed)
+),
+-- Version and tag are compared again: a lead that changed while this statement waited for the head row is met anew.
 updated as (
     update leads set
-        version = lead.version, tag = lead.tag, stage = lead.stage, furthest_stage = lead.furthest_stage,
-        dead_reason = lead.dead_reason, email = lead.email, sms = lead.sms, voice = lead.voice,
-        email_failures = lead.email_failures, phone_failures = lead.phone_failures, meeting_id = lead.meeting_id,
-        meeting_starts_at = lead.meeting_starts_at, meeting_ends_at = lead.meeting_ends_at,
-        stage_entered_at = case when lead.stage_entered then clock.at else leads.stage_entered_at end,
-        last_outreach_at = case when lead.outreach then clock.at else leads.last_outreach_at end,
-        last_reply_at = case when lead.reply then clock.at else leads.last_reply_at end
-    from clock, lead
-    where leads.partition = $1 and leads.lead_id = lead.lead_id
-        and leads.version = lead.expected_version and leads.tag = lead.expected_tag
-        and lead.ordinal not in (select ordinal from replayed)
-    returning lead.ordinal
+        version = found.version, tag = found.tag, stage = found.stage, furthest_stage = found.furthest_stage,
+        dead_reason = found.dead_reason, email = found.email, sms = found.sms, voice = found.voice,
+        email_failures = found.email_failures, phone_failures = found.phone_failures, meeting_id = found.meeting_id,
+        meeting_starts_at = found.meeting_starts_at, meeting_ends_at = found.meeting_ends_at,
+        stage_entered_at = case when found.stage_entered then clock.at else leads.stage_entered_at end,
+        last_outreach_at = case when found.outreach then clock.at else leads.last_outreach_at end,
+        last_reply_at = case when found.reply then clock.at else leads.last_reply_at end
+    from clock, found
+    where leads.ctid = found.place and leads.version = found.expected_version and leads.tag = found.expected_tag
+    returning found.ordinal
 ),
 created as (
     insert into leads (

@@ -1,0 +1,63 @@
+//! The plans of the write path. They are made once for each connection, also while the tables are empty, and kept: so
+//! even then each access must be by its key.
+
+use crate::support::cluster::fresh_database;
+use lead_pipeline::store::{ConnectSettings, connect};
+use sqlx::{AssertSqlSafe, Connection, Executor, PgConnection, Row};
+use std::time::Duration;
+
+/// The plan of a query file for these parameters' number, in a session set up as the service's are.
+async fn plan(connection: &mut PgConnection, query: &str, parameters: usize) -> String {
+    // The annotations for the compiler (`as "name!: Type"`) are no part of the plan.
+    let plain: Vec<&str> = query.split('"').step_by(2).collect();
+    let plain = plain.join("").replace(" as ,", ",").replace(" as \n", "\n");
+    let nulls = vec!["null"; parameters].join(", ");
+    connection.execute(AssertSqlSafe(format!("prepare looked_at as {plain}"))).await.expect("prepares");
+    let rows = connection.fetch_all(AssertSqlSafe(format!("explain execute looked_at ({nulls})"))).await;
+    connection.execute("deallocate looked_at").await.expect("forgets");
+    rows.expect("explains").iter().map(|row| row.get::<String, _>(0) + "\n").collect()
+}
+
+#[tokio::test]
+async fn on_empty_tables_every_access_of_the_write_path_is_by_key() {
+    let url = fresh_database().await;
+    let settings = ConnectSettings {
+        url: url.clone(),
+        read_connections: 2,
+        connect_timeout: Duration::from_secs(10),
+        partitions: 8,
+        allow_unsafe: true,
+    };
+    connect(&settings).await.expect("migrates").close().await;
+    let mut connection = PgConnection::connect(&url).await.expect("connects");
+    for setting in [
+        "plan_cache_mode = force_generic_plan",
+        "enable_seqscan = off",
+        "enable_hashjoin = off",
+        "enable_mergejoin = off",
+        "jit = off",
+    ] {
+        connection.execute(AssertSqlSafe(format!("set {setting}"))).await.expect("sets");
+    }
+
+    let write = plan(&mut connection, include_str!("../src/store/write.sql"), 42).await;
+    for needed in [
+        "using entries_by_request on entries",
+        "(request_id = entry_1.request_id) AND (lead_id = entry_1.lead_id)",
+        "Index Cond: ((partition = $1) AND (lead_id = lead_1.lead_id))",
+        "TID Cond: (ctid = found.place)",
+    ] {
+        assert!(write.contains(needed), "{needed} is missing in:\n{write}");
+    }
+
+    let known = plan(&mut connection, include_str!("../src/store/known.sql"), 3).await;
+    for needed in [
+        "Index Cond: ((partition = $1) AND (request_id = wanted_1.request_id))",
+        "Index Cond: ((partition = $1) AND (lead_id = wanted.lead_id))",
+    ] {
+        assert!(known.contains(needed), "{needed} is missing in:\n{known}");
+    }
+    for plan in [write, known] {
+        assert!(!plan.contains("Seq Scan"), "{plan}");
+    }
+}
