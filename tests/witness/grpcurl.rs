@@ -93,7 +93,8 @@ async fn a_lead_is_worked_by_hand() {
     let sent = call(&address, "ApplyTrigger", &sent).await.response();
     assert_eq!(sent["outcome"], "OUTCOME_MOVED");
     assert_eq!(sent["changes"][0]["toStage"], "STAGE_CONTACTED");
-    let won = json!({ "lead_id": "lead-1", "stage": "STAGE_WON", "actor": { "kind": "ACTOR_KIND_PERSON", "id": "mia" } });
+    let won =
+        json!({ "lead_id": "lead-1", "stage": "STAGE_WON", "actor": { "kind": "ACTOR_KIND_PERSON", "id": "mia" } });
     let won = call(&address, "OverrideStage", &won).await.response();
     assert_eq!(won["lead"]["conversationMode"], "CONVERSATION_MODE_STOP");
     let read = call(&address, "GetLead", &json!({ "lead_id": "lead-1" })).await.response();
