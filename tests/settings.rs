@@ -31,7 +31,7 @@ fn settings_out_of_their_limits_are_refused() {
         ["--partitions", "0"],
         ["--partitions", "257"],
         ["--write-queue", "0"],
-        ["--page-max", "-1"],
+        ["--page-max", "0"],
         ["--checkpoint-interval", "0s"],
         ["--write-patience", "soon"],
         ["--lead-cache", "0"],
