@@ -314,6 +314,8 @@ async fn pulse(store: Store, service: Service, health: Health, healthy: Arc<Atom
             }
             gauge!("lead_pipeline_database_up").set(f64::from(u8::from(alive)));
             gauge!("lead_pipeline_queue_commands").set(service.waiting() as f64);
+            // Without this the histograms keep every value since the last look.
+            telemetry::metrics().run_upkeep();
         }
     };
     stop.run_until_cancelled(beat).await;

@@ -31,7 +31,7 @@ pub struct Config {
     #[arg(long, env = "LEAD_PIPELINE_DATA_DIR", default_value = ".lead-pipeline", value_name = "DIR")]
     pub data_dir: PathBuf,
     /// Partitions of a new database; one that is initialised keeps its number.
-    #[arg(long, default_value_t = 8, value_parser = clap::value_parser!(i32).range(1..=256))]
+    #[arg(long, default_value_t = 4, value_parser = clap::value_parser!(i32).range(1..=256))]
     pub partitions: i32,
     /// How log lines are written, to standard error.
     #[arg(long, env = "LEAD_PIPELINE_LOG_FORMAT", value_enum, default_value_t = LogFormat::Text)]
