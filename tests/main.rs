@@ -1,7 +1,10 @@
 //! Every integration test, in one program: one link, and one Postgres for the whole run.
 
+mod calls;
 mod domain;
 mod embedded;
 mod plans;
 mod settings;
 mod support;
+mod watching;
+mod witness;

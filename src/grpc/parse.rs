@@ -237,8 +237,10 @@ fn checkpoint_interval(check: &mut Check, asked: Option<prost_types::Duration>, 
     /// A century: longer is as good as for ever, and doesn't overflow a clock.
     const LONGEST: Duration = Duration::from_hours(100 * 365 * 24);
     let Some(asked) = asked else { return Some(default) };
-    let valid = (0..1_000_000_000).contains(&asked.nanos) || asked.seconds < 0;
-    let interval = Duration::try_from(asked).ok().filter(|interval| valid && *interval >= Duration::from_secs(1));
+    // By hand: the library's conversion overflows on the least of all seconds.
+    let seconds = u64::try_from(asked.seconds).ok().filter(|seconds| *seconds >= 1);
+    let nanos = u32::try_from(asked.nanos).ok().filter(|nanos| *nanos < 1_000_000_000);
+    let interval = seconds.zip(nanos).map(|(seconds, nanos)| Duration::new(seconds, nanos));
     if interval.is_none() {
         check.wrong("checkpoint_interval", "must be 1 s or more, or absent for the server's own interval");
     }

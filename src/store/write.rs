@@ -8,7 +8,7 @@ use super::{Head, Store, StoreError};
 use crate::domain::{Actor, DeadReason, Lead, LeadId, Reason, RequestId, Stage, Stamps, Timestamp};
 use sqlx::types::Json;
 use sqlx::{Connection, PgConnection};
-use std::collections::HashMap;
+use std::collections::{BTreeSet, HashMap};
 use uuid::Uuid;
 
 /// What a lead was when it was decided on.
@@ -123,7 +123,9 @@ impl WriteConnection {
     /// Reads leads and looks for requests recorded on them, in one statement.
     pub async fn read(&mut self, leads: &[&LeadId], requests: &[RequestId]) -> Result<Known, StoreError> {
         let leads: Vec<&str> = leads.iter().map(|lead_id| lead_id.as_str()).collect();
-        let requests: Vec<Uuid> = requests.iter().map(|request_id| request_id.0).collect();
+        // Callers at the same time may send the same id: each is looked up once, or its entries would come twice.
+        let requests: BTreeSet<Uuid> = requests.iter().map(|request_id| request_id.0).collect();
+        let requests: Vec<Uuid> = requests.into_iter().collect();
         let rows = sqlx::query_file_as!(KnownRow, "src/store/known.sql", self.partition, &leads as &[&str], &requests)
             .fetch_all(&mut self.connection)
             .await?;

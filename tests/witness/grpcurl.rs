@@ -1,7 +1,7 @@
 //! grpcurl, which knows of the service only what reflection tells it: what a person with a terminal sees.
 
 use super::{in_checkout, missing, run, skipped};
-use crate::support;
+use crate::support::server::server;
 use serde_json::{Value, json};
 use std::path::PathBuf;
 use std::process::Stdio;
@@ -62,7 +62,7 @@ async fn reflection_tells_what_there_is() {
     if skipped() {
         return;
     }
-    let server = support::server().await;
+    let server = server().await;
     let address = server.address().to_string();
     let listed = grpcurl(&[&address, "list"]).await.out;
     for service in [SERVICE, "grpc.health.v1.Health"] {
@@ -84,7 +84,7 @@ async fn a_lead_is_worked_by_hand() {
     if skipped() {
         return;
     }
-    let server = support::server().await;
+    let server = server().await;
     let address = server.address().to_string();
     let lead = json!({ "lead_id": "lead-1", "agent_id": "anna" });
     let created = call(&address, "CreateLead", &lead).await.response();
@@ -110,7 +110,7 @@ async fn errors_tell_a_person_what_is_wrong() {
     if skipped() {
         return;
     }
-    let server = support::server().await;
+    let server = server().await;
     let address = server.address().to_string();
     let lead = json!({ "lead_id": "lead-1" });
     call(&address, "CreateLead", &lead).await.response();
@@ -131,7 +131,7 @@ async fn a_watch_prints_what_happens() {
     if skipped() {
         return;
     }
-    let server = support::server().await;
+    let server = server().await;
     let address = server.address().to_string();
     call(&address, "CreateLead", &json!({ "lead_id": "lead-1", "agent_id": "anna" })).await.response();
     let request = json!({ "beginning": {}, "filter": { "agent_ids": ["anna"] } }).to_string();

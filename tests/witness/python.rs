@@ -1,7 +1,7 @@
 //! The Python client, generated from the protos, against the real server.
 
 use super::{in_checkout, run, skipped};
-use crate::support;
+use crate::support::server::server;
 use std::path::PathBuf;
 use tokio::process::Command;
 
@@ -15,7 +15,7 @@ async fn passes(script: &str) {
     if skipped() {
         return;
     }
-    let server = support::server().await;
+    let server = server().await;
     let script = in_checkout("clients/python/tests").join(script);
     let mut command = Command::new(python());
     command.arg("-B").arg(script).arg(server.address());

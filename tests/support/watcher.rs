@@ -1,0 +1,147 @@
+//! A client of WatchStageChanges that checks, with every response, what the stream promises.
+
+use super::server::Client;
+use super::wait::within;
+use lead_pipeline::proto::watch_stage_changes_request::Start;
+use lead_pipeline::proto::{
+    Coverage, Notice, StageChange, StartBeginning, WatchFilter, WatchStageChangesRequest, WatchStageChangesResponse,
+};
+use std::collections::BTreeMap;
+use tonic::{Status, Streaming};
+
+/// A running watch.
+pub struct Watching {
+    stream: Streaming<WatchStageChangesResponse>,
+    /// For every partition the position that the stream has accounted for.
+    pub through: BTreeMap<i32, i64>,
+    /// The cursor of the last response.
+    pub cursor: String,
+    /// The notices so far.
+    pub notices: Vec<Notice>,
+    /// How far behind the last response was.
+    pub behind: i64,
+}
+
+pub fn from_now() -> WatchStageChangesRequest {
+    WatchStageChangesRequest::default()
+}
+
+pub fn from_beginning() -> WatchStageChangesRequest {
+    WatchStageChangesRequest { start: Some(Start::Beginning(StartBeginning {})), ..Default::default() }
+}
+
+pub fn after(cursor: &str) -> WatchStageChangesRequest {
+    WatchStageChangesRequest { start: Some(Start::AfterCursor(cursor.into())), ..Default::default() }
+}
+
+pub fn filtered(filter: WatchFilter) -> WatchStageChangesRequest {
+    WatchStageChangesRequest { filter: Some(filter), ..from_beginning() }
+}
+
+impl Watching {
+    /// Begins a watch that is accepted: its first response is a checkpoint with the start of every partition.
+    pub async fn start(client: &mut Client, request: WatchStageChangesRequest) -> Self {
+        let starting = within("the start of a watch", client.watch_stage_changes(request)).await;
+        let stream = starting.expect("the watch begins").into_inner();
+        let mut watching =
+            Self { stream, through: BTreeMap::new(), cursor: String::new(), notices: Vec::new(), behind: 0 };
+        let first = watching.receive().await.expect("the first response");
+        assert_eq!(first.changes, Vec::new(), "the first response is a checkpoint");
+        for Coverage { partition, after, through } in &first.coverage {
+            assert_eq!(after, through, "the first coverage is where partition {partition} starts");
+            assert!(watching.through.insert(*partition, *after).is_none(), "partition {partition} twice");
+        }
+        let partitions = i32::try_from(first.coverage.len()).expect("few partitions");
+        assert!(watching.through.keys().copied().eq(0..partitions), "every partition from the first on");
+        assert!(partitions > 0, "the first response has coverage");
+        watching
+    }
+
+    async fn receive(&mut self) -> Result<WatchStageChangesResponse, Status> {
+        let response = within("a response of the watch", self.stream.message()).await?;
+        let response = response.ok_or_else(|| Status::ok("the stream ended without a status"))?;
+        assert!(!response.cursor.is_empty(), "every response has a cursor");
+        assert!(response.behind >= 0);
+        self.cursor.clone_from(&response.cursor);
+        self.behind = response.behind;
+        if response.notice() != Notice::Unspecified {
+            self.notices.push(response.notice());
+        }
+        Ok(response)
+    }
+
+    /// The next response. Its coverage meets that of the one before, its changes lie within it and are in order.
+    pub async fn next(&mut self) -> Result<WatchStageChangesResponse, Status> {
+        let response = self.receive().await?;
+        let mut ranges = BTreeMap::new();
+        for Coverage { partition, after, through } in &response.coverage {
+            let before = self.through.insert(*partition, *through).expect("a partition of the first response");
+            assert_eq!(*after, before, "coverage of partition {partition} meets the one before");
+            assert!(through > after, "coverage that covers nothing");
+            assert!(ranges.insert(*partition, (*after, *through)).is_none(), "one range a partition");
+        }
+        for change in &response.changes {
+            let (after, through) = ranges.get_mut(&change.partition).expect("a change outside of the coverage");
+            assert!(change.position > *after && change.position <= *through, "order or coverage: {change:?}");
+            *after = change.position;
+        }
+        Ok(response)
+    }
+
+    /// Reads on until there are so many changes, and returns them.
+    pub async fn changes(&mut self, count: usize) -> Vec<StageChange> {
+        let mut changes = Vec::new();
+        while changes.len() < count {
+            changes.extend(self.next().await.expect("the stream goes on").changes);
+        }
+        assert_eq!(changes.len(), count, "more changes than expected: {changes:?}");
+        changes
+    }
+
+    /// Reads on until the stream has accounted for everything that a head says, and returns the changes.
+    pub async fn through(&mut self, heads: &BTreeMap<i32, i64>) -> Vec<StageChange> {
+        let mut changes = Vec::new();
+        while heads.iter().any(|(partition, head)| self.through[partition] < *head) {
+            changes.extend(self.next().await.expect("the stream goes on").changes);
+        }
+        changes
+    }
+
+    /// Reads on until a notice, which may have come already; returns the changes on the way.
+    pub async fn until(&mut self, notice: Notice) -> Vec<StageChange> {
+        self.until_notices(&[notice]).await
+    }
+
+    /// Reads on until these notices have come, in this order.
+    pub async fn until_notices(&mut self, expected: &[Notice]) -> Vec<StageChange> {
+        let mut changes = Vec::new();
+        loop {
+            let mut notices = self.notices.iter();
+            if expected.iter().all(|notice| notices.any(|come| come == notice)) {
+                return changes;
+            }
+            changes.extend(self.next().await.expect("the stream goes on").changes);
+        }
+    }
+
+    /// Reads on to the end of the stream, and returns how it ended.
+    pub async fn end(&mut self) -> Status {
+        loop {
+            if let Err(status) = self.next().await {
+                return status;
+            }
+        }
+    }
+}
+
+/// What identifies a change, for comparisons.
+pub fn key(change: &StageChange) -> (String, i32) {
+    (change.lead_id.clone(), change.version)
+}
+
+/// The keys of changes, sorted: a stream has no order between partitions.
+pub fn keys<'a>(changes: impl IntoIterator<Item = &'a StageChange>) -> Vec<(String, i32)> {
+    let mut keys: Vec<_> = changes.into_iter().map(key).collect();
+    keys.sort();
+    keys
+}

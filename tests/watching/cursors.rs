@@ -1,0 +1,84 @@
+//! Cursors that can't be continued are told, never ignored: CURSOR_INVALID, CURSOR_DIVERGED.
+
+use crate::support::errors::failed;
+use crate::support::requests::{applied, created, message_sent, overridden};
+use crate::support::server::{Server, server, server_with};
+use crate::support::watcher::{Watching, after, from_beginning, from_now};
+use lead_pipeline::proto::Stage;
+use tonic::Code;
+
+/// A server with one partition, a lead, and a cursor behind its three entries.
+async fn with_cursor() -> (Server, String) {
+    let server = server_with(&["--partitions=1"]).await;
+    let mut client = server.client();
+    created(&mut client, "lead-1").await;
+    applied(&mut client, "lead-1", message_sent()).await;
+    overridden(&mut client, "lead-1", Stage::Won).await;
+    let mut watching = Watching::start(&mut client, from_beginning()).await;
+    watching.changes(3).await;
+    let cursor = watching.cursor;
+    (server, cursor)
+}
+
+#[tokio::test]
+async fn a_damaged_or_foreign_cursor_is_invalid() {
+    let (server, cursor) = with_cursor().await;
+    let mut client = server.client();
+    let other = server_with(&["--partitions=3"]).await;
+    let foreign = Watching::start(&mut other.client(), from_now()).await.cursor;
+    let mut damaged = cursor.clone().into_bytes();
+    damaged[7] ^= 1;
+    let damaged = String::from_utf8(damaged).expect("still ASCII");
+    let texts = ["", "x", "\0", "ÄÖÜ", &cursor[1..], &format!("{cursor}A"), &damaged, &foreign, &"A".repeat(1_000_000)];
+    for text in texts {
+        let failure = failed(client.watch_stage_changes(after(text)).await);
+        let failure = failure.is(Code::InvalidArgument, "CURSOR_INVALID").asks_to_retry(false);
+        assert!(failure.status.message().len() < 500, "a long cursor isn't repeated");
+    }
+    Watching::start(&mut client, after(&cursor)).await;
+}
+
+#[tokio::test]
+async fn a_cursor_whose_entry_has_another_tag_has_diverged() {
+    let (server, cursor) = with_cursor().await;
+    server.database().await.run("update entries set tag = tag + 1 where position = 3").await;
+    failed(server.client().watch_stage_changes(after(&cursor)).await)
+        .is(Code::DataLoss, "CURSOR_DIVERGED")
+        .asks_to_retry(false);
+}
+
+#[tokio::test]
+async fn a_cursor_beyond_the_head_has_diverged() {
+    let (server, cursor) = with_cursor().await;
+    let lose = "delete from entries where position = 3;
+        update heads set position = 2, tag = (select tag from entries where position = 2)";
+    server.database().await.run(lose).await;
+    failed(server.client().watch_stage_changes(after(&cursor)).await).is(Code::DataLoss, "CURSOR_DIVERGED");
+}
+
+#[tokio::test]
+async fn a_running_stream_ends_when_the_history_it_has_sent_is_lost() {
+    let (server, cursor) = with_cursor().await;
+    let mut client = server.client();
+    let mut watching = Watching::start(&mut client, after(&cursor)).await;
+    created(&mut client, "lead-2").await;
+    watching.changes(1).await;
+    let lose = "delete from entries where position = 4; delete from leads where lead_id = 'lead-2';
+        update heads set position = 3, tag = (select tag from entries where position = 3)";
+    server.database().await.run(lose).await;
+    failed(Err::<(), _>(watching.end().await)).is(Code::DataLoss, "CURSOR_DIVERGED");
+    let mut anew = Watching::start(&mut client, from_beginning()).await;
+    assert_eq!(anew.changes(3).await.len(), 3, "from the beginning it goes on");
+}
+
+#[tokio::test]
+async fn a_running_stream_ends_when_other_history_stands_in_place_of_what_it_sent() {
+    let (server, cursor) = with_cursor().await;
+    let mut client = server.client();
+    let mut watching = Watching::start(&mut client, after(&cursor)).await;
+    created(&mut client, "lead-2").await;
+    watching.changes(1).await;
+    let other = "update entries set tag = tag + 1 where position = 4; update heads set tag = tag + 1";
+    server.database().await.run(other).await;
+    failed(Err::<(), _>(watching.end().await)).is(Code::DataLoss, "CURSOR_DIVERGED");
+}

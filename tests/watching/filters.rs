@@ -1,0 +1,191 @@
+//! Filters: what is set must all hold, and coverage accounts for what they drop.
+
+use crate::support::requests::{
+    actor, applied, created, history, message_sent, not_interested, opted_out, overridden, replied, trigger,
+};
+use crate::support::server::{Client, Server, server};
+use crate::support::watcher::{Watching, filtered, from_beginning, from_now, keys};
+use crate::watching::starts::heads;
+use lead_pipeline::proto::{
+    ActorKind, ApplyTriggerRequest, ChangeOrigin, CreateLeadRequest, Notice, Stage, StageChange, WatchFilter,
+    WatchStageChangesRequest,
+};
+use prost_types::Duration;
+
+/// Two agents' leads, moved by triggers and a person, with entries of NO_CHANGE and of the dead mark between.
+async fn some_history(server: &Server) -> Vec<StageChange> {
+    let mut client = server.client();
+    for (lead_id, agent_id) in [("a1", "anna"), ("a2", "anna"), ("b1", "ben")] {
+        let request = CreateLeadRequest { agent_id: agent_id.into(), ..crate::support::requests::create(lead_id) };
+        client.create_lead(request).await.expect("created");
+        applied(&mut client, lead_id, message_sent()).await;
+        applied(&mut client, lead_id, message_sent()).await;
+        applied(&mut client, lead_id, replied()).await;
+    }
+    overridden(&mut client, "a1", Stage::Won).await;
+    overridden(&mut client, "a1", Stage::Won).await;
+    overridden(&mut client, "b1", Stage::New).await;
+    applied(&mut client, "a2", not_interested()).await;
+    applied(&mut client, "a2", not_interested()).await;
+    applied(&mut client, "a2", opted_out()).await;
+    let mut all = Vec::new();
+    for lead_id in ["a1", "a2", "b1"] {
+        all.extend(history(&mut client, lead_id).await);
+    }
+    all
+}
+
+/// Whether an entry is sent without being asked for: a creation, a move, or a dead mark that was set or raised.
+fn is_notable(change: &StageChange, all: &[StageChange]) -> bool {
+    let before = all.iter().find(|other| other.lead_id == change.lead_id && other.version == change.version - 1);
+    change.from_stage != change.to_stage || before.is_some_and(|before| before.dead_reason != change.dead_reason)
+}
+
+/// Watches from the beginning to the heads, and compares with what should pass.
+async fn assert_passes(server: &Server, request: WatchStageChangesRequest, expected: Vec<&StageChange>) {
+    let mut client: Client = server.client();
+    let mut watching = Watching::start(&mut client, request.clone()).await;
+    let mut changes = watching.through(&heads(server).await).await;
+    changes.extend(watching.until(Notice::CaughtUp).await);
+    assert_eq!(keys(&changes), keys(expected), "{request:?}");
+}
+
+fn is_manual(change: &StageChange) -> bool {
+    use lead_pipeline::proto::cause::Kind;
+    matches!(change.cause.as_ref().and_then(|cause| cause.kind.as_ref()), Some(Kind::Override(_)))
+}
+
+/// A filter, and what it lets through.
+type Case = (WatchFilter, fn(&StageChange) -> bool);
+
+fn cases() -> Vec<Case> {
+    let none = WatchFilter::default;
+    let (new, engaged, won) = (Stage::New.into(), Stage::Engaged.into(), Stage::Won.into());
+    vec![
+        (none(), |_| true),
+        (WatchFilter { lead_ids: vec!["a1".into(), "b1".into()], ..none() }, |c| c.lead_id != "a2"),
+        (WatchFilter { agent_ids: vec!["anna".into()], ..none() }, |c| c.agent_id == "anna"),
+        (WatchFilter { from_stages: vec![new], ..none() }, |c| c.from_stage() == Stage::New),
+        (WatchFilter { to_stages: vec![engaged, won], ..none() }, |c| {
+            [Stage::Engaged, Stage::Won].contains(&c.to_stage())
+        }),
+        (WatchFilter { origin: ChangeOrigin::Manual.into(), ..none() }, is_manual),
+        (WatchFilter { origin: ChangeOrigin::Automatic.into(), ..none() }, |c| !is_manual(c)),
+        (
+            WatchFilter {
+                agent_ids: vec!["anna".into()],
+                lead_ids: vec!["a1".into(), "b1".into()],
+                from_stages: vec![engaged],
+                to_stages: vec![won],
+                origin: ChangeOrigin::Manual.into(),
+            },
+            |c| c.lead_id == "a1" && c.from_stage() == Stage::Engaged && c.to_stage() == Stage::Won,
+        ),
+        (WatchFilter { lead_ids: vec!["nobody".into()], ..none() }, |_| false),
+    ]
+}
+
+#[tokio::test]
+async fn every_filter_sends_what_it_says_and_covers_everything() {
+    let server = server().await;
+    let all = some_history(&server).await;
+    for (filter, passes) in cases() {
+        let notable = all.iter().filter(|change| passes(change) && is_notable(change, &all)).collect();
+        assert_passes(&server, filtered(filter.clone()), notable).await;
+        let unchanged = WatchStageChangesRequest { include_unchanged: true, ..filtered(filter) };
+        assert_passes(&server, unchanged, all.iter().filter(|change| passes(change)).collect()).await;
+    }
+    assert_eq!(all.iter().filter(|change| !is_notable(change, &all)).count(), 5, "the history has such entries");
+}
+
+#[tokio::test]
+async fn the_dead_mark_is_always_streamed() {
+    let server = server().await;
+    let mut client = server.client();
+    created(&mut client, "lead-1").await;
+    overridden(&mut client, "lead-1", Stage::Lost).await;
+    let mut watching = Watching::start(&mut client, from_now()).await;
+    for kind in [not_interested(), not_interested(), opted_out(), not_interested()] {
+        applied(&mut client, "lead-1", kind).await;
+    }
+    overridden(&mut client, "lead-1", Stage::Won).await;
+    let versions: Vec<i32> = watching.changes(3).await.iter().map(|change| change.version).collect();
+    assert_eq!(versions, [3, 5, 7], "set, raised, moved; not what left the mark as it was");
+}
+
+#[tokio::test]
+async fn the_same_filters_hold_for_live_changes() {
+    let server = server().await;
+    let mut client = server.client();
+    let cases = cases();
+    let mut watches = Vec::new();
+    for (filter, _) in &cases {
+        watches.push(Watching::start(&mut client, filtered(filter.clone())).await);
+    }
+    let all = some_history(&server).await;
+    let heads = heads(&server).await;
+    for (mut watching, (filter, passes)) in watches.into_iter().zip(&cases) {
+        // A checkpoint covers what is dropped; the last change would otherwise have to be one that passes.
+        let expected: Vec<_> = all.iter().filter(|change| passes(change) && is_notable(change, &all)).collect();
+        let changes = watching.changes(expected.len()).await;
+        assert_eq!(keys(&changes), keys(expected), "{filter:?}");
+        let resumed = WatchStageChangesRequest {
+            filter: Some(filter.clone()),
+            ..crate::support::watcher::after(&watching.cursor)
+        };
+        let mut resumed = Watching::start(&mut client, resumed).await;
+        assert_eq!(resumed.through(&heads).await, [], "nothing is left for the filter: {filter:?}");
+    }
+}
+
+#[tokio::test]
+async fn a_checkpoint_comes_though_the_filter_drops_everything() {
+    let server = server().await;
+    let mut client = server.client();
+    created(&mut client, "lead-1").await;
+    let filter = WatchFilter { lead_ids: vec!["nobody".into()], ..Default::default() };
+    let request = WatchStageChangesRequest {
+        checkpoint_interval: Some(Duration { seconds: 1, nanos: 0 }),
+        filter: Some(filter),
+        ..from_now()
+    };
+    let mut watching = Watching::start(&mut client, request).await;
+    let first = watching.cursor.clone();
+    applied(&mut client, "lead-1", message_sent()).await;
+    let heads = heads(&server).await;
+    assert_eq!(watching.through(&heads).await, []);
+    assert_eq!((watching.behind, &watching.through), (0, &heads));
+    assert_ne!(watching.cursor, first, "its cursor is behind what was dropped");
+    let silent = watching.next().await.expect("another checkpoint");
+    assert_eq!((silent.changes.len(), silent.coverage.len()), (0, 0), "nothing to tell but that all is well");
+}
+
+#[tokio::test]
+async fn another_filter_may_continue_a_cursor() {
+    let server = server().await;
+    let all = some_history(&server).await;
+    let mut client = server.client();
+    let nothing = WatchFilter { lead_ids: vec!["nobody".into()], ..Default::default() };
+    let start = Watching::start(&mut client, filtered(nothing)).await.cursor;
+    let mut watching = Watching::start(&mut client, crate::support::watcher::after(&start)).await;
+    let expected: Vec<_> = all.iter().filter(|change| is_notable(change, &all)).collect();
+    assert_eq!(keys(&watching.changes(expected.len()).await), keys(expected));
+}
+
+#[tokio::test]
+async fn a_watcher_sees_what_a_call_answered() {
+    let server = server().await;
+    let mut client = server.client();
+    created(&mut client, "lead-1").await;
+    let mut watching = Watching::start(&mut client, from_beginning()).await;
+    let request = ApplyTriggerRequest {
+        actor: Some(actor(ActorKind::AiAgent, "anna")),
+        reason: "größer".into(),
+        occurred_at: Some(crate::support::requests::time(1)),
+        ..trigger("lead-1", message_sent())
+    };
+    let answered = client.apply_trigger(request).await.expect("accepted").into_inner().changes;
+    let mut streamed = watching.changes(2).await;
+    assert_eq!(streamed.split_off(1), answered, "field by field");
+    assert_eq!(streamed, history(&mut client, "lead-1").await[..1], "from the log too");
+}
