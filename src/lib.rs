@@ -3,6 +3,7 @@
 //! The modules, in the order data flows (upwards: each uses only those below it):
 
 pub mod app;
+pub mod cli;
 pub mod config;
 pub mod telemetry;
 

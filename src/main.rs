@@ -2,6 +2,7 @@
 
 use clap::{Parser, Subcommand};
 use lead_pipeline::app::App;
+use lead_pipeline::cli::apply::{self, Apply};
 use lead_pipeline::config::Config;
 use lead_pipeline::telemetry;
 use std::process::ExitCode;
@@ -20,12 +21,15 @@ struct Arguments {
 enum Command {
     /// Serves the pipeline over gRPC.
     Serve(Box<Config>),
+    /// Sends a file of calls to a running server.
+    Apply(Box<Apply>),
 }
 
 #[tokio::main]
 async fn main() -> ExitCode {
     match Arguments::parse().command {
         Command::Serve(config) => serve(*config).await,
+        Command::Apply(arguments) => apply::run(*arguments).await,
     }
 }
 

@@ -1,5 +1,6 @@
 //! Every integration test, in one program: one link, and one Postgres for the whole run.
 
+mod apply;
 mod calls;
 mod domain;
 mod embedded;
