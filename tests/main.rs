@@ -2,10 +2,12 @@
 
 mod apply;
 mod calls;
+mod crashes;
 mod domain;
 mod embedded;
 mod plans;
 mod settings;
 mod support;
+mod tidy;
 mod watching;
 mod witness;

@@ -104,7 +104,7 @@ async fn store(url: &str) -> Store {
         url: url.into(),
         read_connections: 2,
         connect_timeout: Duration::from_secs(30),
-        partitions: 8,
+        partitions: 4,
         allow_unsafe: true,
     };
     connect(&settings).await.expect("the store")
