@@ -32,6 +32,8 @@ const PROGRESS: Duration = Duration::from_secs(10);
 const CONNECT_LIMIT: Duration = Duration::from_secs(5);
 /// After the signal that ends Postgres at once.
 const LAST_LIMIT: Duration = Duration::from_secs(10);
+/// How long a lock that is taken may turn out to be a leftover.
+const LOCK_LIMIT: Duration = Duration::from_secs(1);
 /// Begins the name of a cluster that isn't whole yet.
 const HALF_MADE: &str = "data.half-";
 /// As much of the log as an error carries.
@@ -52,10 +54,22 @@ pub(super) struct Cluster {
     postmaster: Option<Postmaster>,
 }
 
+/// Locks the folder. A lock that was let go of may live on for a moment in a process that is just being started and
+/// hasn't closed its copies of our files yet, so one refusal isn't believed.
+async fn lock(path: &Path) -> Result<DataDir, EmbeddedError> {
+    let give_up = Instant::now() + LOCK_LIMIT;
+    loop {
+        match DataDir::lock(path) {
+            Err(EmbeddedError::InUse { .. }) if Instant::now() < give_up => sleep(READY_LOOK).await,
+            result => return result,
+        }
+    }
+}
+
 impl Cluster {
     /// Locks the folder, finds the programs, and makes the cluster if there is none yet.
     pub(super) async fn open(settings: Settings) -> Result<Self, EmbeddedError> {
-        let data_dir = DataDir::lock(&settings.data_dir)?;
+        let data_dir = lock(&settings.data_dir).await?;
         let account = Account::for_home(&data_dir.home()?)?;
         let found = programs::find_all(settings.programs.as_deref(), &account).await;
         let newest = programs::choose(&found, None)?;
