@@ -14,6 +14,7 @@ use std::collections::HashSet;
 use std::net::{SocketAddr, TcpListener};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
+use std::time::Duration;
 use tokio::task::JoinSet;
 use tonic::Code;
 
@@ -62,22 +63,16 @@ fn callers(addresses: &[SocketAddr], answered: &Arc<AtomicUsize>) -> JoinSet<Vec
 }
 
 async fn until_answered(address: SocketAddr, request: &ApplyTriggerRequest) {
-    let client = client_at(address);
-    eventually("an answer", || {
-        let (mut client, request) = (client.clone(), request.clone());
-        async move {
-            match client.apply_trigger(request).await {
-                Ok(_) => Some(()),
-                Err(status) => {
-                    // What a caller may send again: the server or its database was away.
-                    let away = [Code::Unavailable, Code::Unknown, Code::Cancelled, Code::Internal];
-                    assert!(away.contains(&status.code()), "{status:?}");
-                    None
-                }
-            }
+    let mut client = client_at(address);
+    let answer = async {
+        while let Err(status) = client.apply_trigger(request.clone()).await {
+            // What a caller may send again: the server or its database was away.
+            let away = [Code::Unavailable, Code::Unknown, Code::Cancelled, Code::Internal];
+            assert!(away.contains(&status.code()), "{status:?}");
+            tokio::time::sleep(Duration::from_millis(5)).await;
         }
-    })
-    .await;
+    };
+    within("an answer", answer).await;
 }
 
 /// Waits until so many calls are answered.

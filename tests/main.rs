@@ -6,6 +6,7 @@ mod crashes;
 mod domain;
 mod embedded;
 mod plans;
+mod rules;
 mod settings;
 mod support;
 mod tidy;

@@ -76,7 +76,8 @@ impl Batch {
         Self { pending: queued.map(Pending::new).collect() }
     }
 
-    /// Forgets the commands that are answered or that nobody waits for; `true` if none is left.
+    /// Forgets the commands that are answered or that nobody waits for; `true` if none is left. To be asked before the
+    /// others are looked at again.
     pub(super) fn is_settled(&mut self) -> bool {
         self.pending.retain(Pending::open);
         self.pending.is_empty()

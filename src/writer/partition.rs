@@ -286,6 +286,8 @@ impl PartitionWriter {
 /// The database refuses some lead of the batch: how many leads to try next, until the one is found. Its commands are
 /// answered; the others go on.
 fn narrow(batch: &mut Batch, most_leads: usize) -> usize {
+    // What the round answered before it failed is none of those that are left.
+    batch.is_settled();
     let groups = batch.by_lead();
     let tried = groups.len().min(most_leads);
     if tried > 1 {

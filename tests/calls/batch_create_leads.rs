@@ -2,32 +2,18 @@
 
 use crate::support::checker::{Sound, check};
 use crate::support::errors::{assert_fit_for_callers, failed};
-use crate::support::requests::{batch, create, created, new_id};
+use crate::support::requests::{batch, batch_results, create, created, new_id};
 use crate::support::server::server;
-use lead_pipeline::proto::batch_create_leads_result::Result as BatchResult;
-use lead_pipeline::proto::{BatchCreateLeadsResponse, CreateLeadRequest, CreateLeadResponse};
-use tonic::{Code, Status};
+use lead_pipeline::proto::CreateLeadRequest;
+use tonic::Code;
 use tonic_types::StatusExt;
-
-fn results(response: tonic::Response<BatchCreateLeadsResponse>) -> Vec<Result<CreateLeadResponse, Status>> {
-    let result = |result| match result {
-        Some(BatchResult::Response(response)) => Ok(response),
-        Some(BatchResult::Error(error)) => {
-            let code = Code::from_i32(error.code);
-            let details = prost::Message::encode_to_vec(&error);
-            Err(Status::with_details(code, error.message, details.into()))
-        }
-        None => panic!("every result is set"),
-    };
-    response.into_inner().results.into_iter().map(|element| result(element.result)).collect()
-}
 
 #[tokio::test]
 async fn a_thousand_leads_are_created_in_order() {
     let server = server().await;
     let request = batch((0..1000).map(|number| create(&format!("lead-{number}"))));
     let response = server.client().batch_create_leads(request).await.expect("accepted");
-    let results = results(response);
+    let results = batch_results(response);
     assert_eq!(results.len(), 1000);
     for (number, result) in results.into_iter().enumerate() {
         let lead = result.expect("created").lead.expect("a lead");
@@ -54,7 +40,7 @@ async fn one_that_fails_leaves_the_others_created() {
     ];
     let ids: Vec<_> = requests.iter().map(|request| request.request_id.clone()).collect();
     let response = client.batch_create_leads(batch(requests)).await.expect("accepted as a whole");
-    let mut results = results(response).into_iter();
+    let mut results = batch_results(response).into_iter();
     let mut next = || results.next().expect("a result for each request");
     assert!(!next().expect("created").replayed);
     failed(next()).is(Code::AlreadyExists, "LEAD_ALREADY_EXISTS").says("request_id", &ids[1]);
@@ -79,7 +65,7 @@ async fn a_duplicate_id_fails_the_whole_batch() {
     failed(client.batch_create_leads(twice).await).names(&["requests[1].request_id"]);
     let shared = |lead_id| CreateLeadRequest { request_id: request_id.clone(), ..create(lead_id) };
     let response = client.batch_create_leads(batch([shared("lead-1"), shared("lead-2")])).await.expect("accepted");
-    assert!(results(response).iter().all(Result::is_ok), "one request_id on two leads is no duplicate");
+    assert!(batch_results(response).iter().all(Result::is_ok), "one request_id on two leads is no duplicate");
     assert_eq!(check(server.database_url()).await, Sound { leads: 2, entries: 2 });
 }
 
@@ -115,6 +101,6 @@ async fn the_largest_legal_batch_is_accepted() {
         ..create(&format!("{number:064}"))
     };
     let response = server.client().batch_create_leads(batch((0..1000).map(request))).await.expect("accepted");
-    assert!(results(response).iter().all(Result::is_ok));
+    assert!(batch_results(response).iter().all(Result::is_ok));
     assert_eq!(check(server.database_url()).await, Sound { leads: 1000, entries: 1000 });
 }

@@ -1,13 +1,16 @@
 //! Requests in few words.
 
+use lead_pipeline::proto::batch_create_leads_result::Result as BatchResult;
 use lead_pipeline::proto::trigger::Kind;
 use lead_pipeline::proto::{
-    Actor, ActorKind, AllChannelsUsedUp, ApplyTriggerRequest, BatchCreateLeadsRequest, Channel, ChannelUsedUp,
-    ChecklistCompleted, CreateLeadRequest, GetLeadRequest, Lead, LeadReplied, ListStageChangesRequest, Meeting,
-    MeetingBooked, MessageSent, NotInterested, OptedOut, OverrideStageRequest, Stage, StageChange, Trigger, WentQuiet,
+    Actor, ActorKind, AllChannelsUsedUp, ApplyTriggerRequest, BatchCreateLeadsRequest, BatchCreateLeadsResponse,
+    Channel, ChannelUsedUp, ChecklistCompleted, CreateLeadRequest, CreateLeadResponse, GetLeadRequest, Lead,
+    LeadReplied, ListStageChangesRequest, Meeting, MeetingBooked, MessageSent, NotInterested, OptedOut,
+    OverrideStageRequest, Stage, StageChange, Trigger, WentQuiet,
 };
 use prost_types::Timestamp;
 use std::sync::atomic::{AtomicU64, Ordering};
+use tonic::{Code, Status};
 
 use super::server::Client;
 
@@ -25,6 +28,19 @@ pub fn create(lead_id: &str) -> CreateLeadRequest {
 
 pub fn batch(requests: impl IntoIterator<Item = CreateLeadRequest>) -> BatchCreateLeadsRequest {
     BatchCreateLeadsRequest { requests: requests.into_iter().collect() }
+}
+
+/// What became of each lead of a batch: what CreateLead would have answered.
+pub fn batch_results(response: tonic::Response<BatchCreateLeadsResponse>) -> Vec<Result<CreateLeadResponse, Status>> {
+    let result = |result| match result {
+        Some(BatchResult::Response(response)) => Ok(response),
+        Some(BatchResult::Error(error)) => {
+            let details = prost::Message::encode_to_vec(&error);
+            Err(Status::with_details(Code::from_i32(error.code), error.message, details.into()))
+        }
+        None => panic!("every result is set"),
+    };
+    response.into_inner().results.into_iter().map(|element| result(element.result)).collect()
 }
 
 pub fn trigger(lead_id: &str, kind: Kind) -> ApplyTriggerRequest {

@@ -137,3 +137,15 @@ impl Database {
         .await
     }
 }
+
+/// The body of an HTTP page.
+pub async fn http_get(url: &str) -> String {
+    use tokio::io::{AsyncReadExt, AsyncWriteExt};
+    let (host, path) = url.trim_start_matches("http://").split_once('/').expect("a path");
+    let mut socket = tokio::net::TcpStream::connect(host).await.expect("a connection");
+    let request = format!("GET /{path} HTTP/1.1\r\nhost: {host}\r\nconnection: close\r\n\r\n");
+    socket.write_all(request.as_bytes()).await.expect("sent");
+    let mut response = String::new();
+    socket.read_to_string(&mut response).await.expect("a response");
+    response.split_once("\r\n\r\n").map(|(_, body)| body.to_owned()).unwrap_or(response)
+}

@@ -1,7 +1,7 @@
 //! Replicas: each sees the other's changes and continues the other's cursors.
 
 use crate::support::checker::check;
-use crate::support::requests::{create, created, lead, overridden, override_to};
+use crate::support::requests::{create, created, overridden, override_to};
 use crate::support::server::{replica_of, server, server_on};
 use crate::support::watcher::{Watching, after, from_beginning, from_now, keys};
 use futures::future::join_all;
@@ -66,21 +66,6 @@ async fn hints_come_before_the_poll() {
         created(&mut client, &format!("lead-{turn}")).await;
         assert_eq!(watching.changes(1).await.len(), 1);
     }
-}
-
-#[tokio::test]
-async fn what_any_replica_acknowledged_is_read_from_any_other() {
-    let one = server().await;
-    let other = replica_of(&one).await;
-    let (mut writer, mut reader) = (one.client(), other.client());
-    created(&mut writer, "lead-1").await;
-    for turn in 0..50 {
-        let stage = if turn % 2 == 0 { Stage::Won } else { Stage::New };
-        let written = overridden(&mut writer, "lead-1", stage).await;
-        assert_eq!(lead(&mut reader, "lead-1").await, written);
-        std::mem::swap(&mut writer, &mut reader);
-    }
-    check(one.database_url()).await;
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
