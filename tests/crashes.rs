@@ -128,8 +128,7 @@ async fn kill_9_of_postgres_loses_nothing_acknowledged() {
     postgres.ensure_database("crash").await.expect("a database");
     let url = postgres.url("crash");
     // Not --testing: this Postgres is as durable as the one users get.
-    let process = Process::spawn(&url, &["--listen=127.0.0.1:0"]);
-    let mut process = process;
+    let mut process = Process::spawn(&url, &["--listen=127.0.0.1:0"]);
     let address = process.serves().await;
     create_leads(address).await;
     let answered = Arc::new(AtomicUsize::new(0));

@@ -35,6 +35,7 @@ async fn filters_must_all_hold() {
     let server = server().await;
     let mut client = six_leads(&server).await;
     let (new, contacted, lost) = (Stage::New.into(), Stage::Contacted.into(), Stage::Lost.into());
+    #[allow(clippy::type_complexity)] // a table
     let cases: [(&str, Vec<i32>, Option<bool>, &[&str]); 9] = [
         ("", vec![], None, &["a1", "a2", "a3", "b1", "b2", "b3"]),
         ("anna", vec![], None, &["a1", "a2", "a3"]),

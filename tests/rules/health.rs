@@ -72,9 +72,9 @@ async fn it_is_not_serving_while_the_database_is_away_and_serving_again_after() 
     watches.say(ServingStatus::Serving).await;
     for silently in [false, true] {
         if silently {
-            proxy.stall()
+            proxy.stall();
         } else {
-            proxy.cut()
+            proxy.cut();
         }
         watches.say(ServingStatus::NotServing).await;
         assert_eq!(checked(&mut health).await, [ServingStatus::NotServing; 2]);

@@ -9,4 +9,5 @@ mod order_of_checks;
 mod overload;
 mod reads_are_fresh;
 mod reflection;
+mod unknown_outcome;
 mod wrong_bytes;

@@ -1,6 +1,5 @@
 //! Servers as the program that is shipped, in processes of their own: to be killed.
 
-use super::server::{Client, client_at};
 use super::wait::within;
 use rustix::process::{Pid, Signal, kill_process};
 use std::net::SocketAddr;
@@ -15,7 +14,6 @@ pub struct Process {
     stdout: Lines<BufReader<ChildStdout>>,
     /// Reads along, so that a log nobody waits for doesn't hold the server up.
     stderr: JoinHandle<String>,
-    address: Option<SocketAddr>,
 }
 
 /// What a server that ended had to say.
@@ -43,14 +41,7 @@ impl Process {
             pipe.read_to_string(&mut log).await.expect("its log");
             log
         });
-        Self { child, stdout, stderr, address: None }
-    }
-
-    /// Starts the program and waits until it serves.
-    pub async fn serving(url: &str, flags: &[&str]) -> Self {
-        let mut process = Self::spawn(url, &[&["--listen=127.0.0.1:0", "--testing"], flags].concat());
-        process.serves().await;
-        process
+        Self { child, stdout, stderr }
     }
 
     /// Waits for the one line that says where it serves.
@@ -58,17 +49,7 @@ impl Process {
         let line = within("the server's address", self.stdout.next_line()).await.expect("its output");
         let line = line.expect("a line with the address");
         let address = line.strip_prefix("lead-pipeline serves on ").expect("the line with the address");
-        let address = address.parse().expect("an address");
-        self.address = Some(address);
-        address
-    }
-
-    pub fn address(&self) -> SocketAddr {
-        self.address.expect("it serves")
-    }
-
-    pub fn client(&self) -> Client {
-        client_at(self.address())
+        address.parse().expect("an address")
     }
 
     /// kill -9.

@@ -6,7 +6,7 @@ use lead_pipeline::proto::{
     Actor, ActorKind, AllChannelsUsedUp, ApplyTriggerRequest, BatchCreateLeadsRequest, BatchCreateLeadsResponse,
     Channel, ChannelUsedUp, ChecklistCompleted, CreateLeadRequest, CreateLeadResponse, GetLeadRequest, Lead,
     LeadReplied, ListStageChangesRequest, Meeting, MeetingBooked, MessageSent, NotInterested, OptedOut,
-    OverrideStageRequest, Stage, StageChange, Trigger, WentQuiet,
+    OverrideStageRequest, Stage, StageChange, Trigger,
 };
 use prost_types::Timestamp;
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -81,10 +81,6 @@ pub fn replied() -> Kind {
 
 pub fn checklist_completed() -> Kind {
     Kind::ChecklistCompleted(ChecklistCompleted {})
-}
-
-pub fn went_quiet() -> Kind {
-    Kind::WentQuiet(WentQuiet {})
 }
 
 pub fn used_up(channel: Channel) -> Kind {

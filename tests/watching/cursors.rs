@@ -2,7 +2,7 @@
 
 use crate::support::errors::failed;
 use crate::support::requests::{applied, created, message_sent, overridden};
-use crate::support::server::{Server, server, server_with};
+use crate::support::server::{Server, server_with};
 use crate::support::watcher::{Watching, after, from_beginning, from_now};
 use lead_pipeline::proto::Stage;
 use tonic::Code;
