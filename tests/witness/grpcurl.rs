@@ -63,7 +63,7 @@ async fn reflection_tells_what_there_is() {
         return;
     }
     let server = server().await;
-    let address = server.address().to_string();
+    let address = server.address();
     let listed = grpcurl(&[&address, "list"]).await.out;
     for service in [SERVICE, "grpc.health.v1.Health"] {
         assert!(listed.lines().any(|line| line == service), "no {service} in: {listed}");
@@ -85,7 +85,7 @@ async fn a_lead_is_worked_by_hand() {
         return;
     }
     let server = server().await;
-    let address = server.address().to_string();
+    let address = server.address();
     let lead = json!({ "lead_id": "lead-1", "agent_id": "anna" });
     let created = call(&address, "CreateLead", &lead).await.response();
     assert_eq!(created["lead"]["stage"], "STAGE_NEW");
@@ -111,7 +111,7 @@ async fn errors_tell_a_person_what_is_wrong() {
         return;
     }
     let server = server().await;
-    let address = server.address().to_string();
+    let address = server.address();
     let lead = json!({ "lead_id": "lead-1" });
     call(&address, "CreateLead", &lead).await.response();
     call(&address, "CreateLead", &lead).await.failed(6, "AlreadyExists", &["LEAD_ALREADY_EXISTS", "lead-1"]);
@@ -132,7 +132,7 @@ async fn a_watch_prints_what_happens() {
         return;
     }
     let server = server().await;
-    let address = server.address().to_string();
+    let address = server.address();
     call(&address, "CreateLead", &json!({ "lead_id": "lead-1", "agent_id": "anna" })).await.response();
     let request = json!({ "beginning": {}, "filter": { "agent_ids": ["anna"] } }).to_string();
     let mut watch = Command::new(program())
