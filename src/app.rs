@@ -135,6 +135,9 @@ impl App {
     /// isn't done within the grace period is ended by force.
     pub async fn stop(mut self) {
         let grace = self.parts.grace;
+        // First of all: its next beat would say SERVING again.
+        self.pulse.abort();
+        self.pulse.await.ok();
         self.parts.health.set(false).await;
         self.parts.healthy.store(false, Ordering::Release);
         self.parts.stops.calls.cancel();
@@ -145,7 +148,6 @@ impl App {
             self.writers.shutdown().await;
         }
         self.parts.stops.rest.cancel();
-        self.pulse.await.ok();
         self.feed.shutdown().await;
         let store = self.store;
         self.parts
@@ -165,7 +167,7 @@ impl Parts {
     /// Opens the ports.
     async fn start(config: &Config, grpc_listener: TcpListener, http_listener: TcpListener) -> Self {
         let stops = Stops::default();
-        let service = Service::default();
+        let service = Service::new(new_id);
         let healthy = Arc::new(AtomicBool::new(false));
         let (ready, health) = oneshot::channel();
         let limits = &config.limits;
@@ -191,7 +193,8 @@ impl Parts {
 
     /// Reaches the database: the one that is named, or one of the server's own. One that isn't there yet is waited for.
     async fn open_store(&mut self, config: &Config) -> Result<Store, AppError> {
-        let url = if let Some(url) = &config.database_url {
+        // An empty variable is one that isn't set.
+        let url = if let Some(url) = config.database_url.as_ref().filter(|url| !url.is_empty()) {
             url.clone()
         } else {
             let postgres = EmbeddedPostgres::start(EmbeddedSettings::new(&config.data_dir)).await?;
@@ -205,6 +208,7 @@ impl Parts {
             url,
             read_connections: config.limits.read_connections,
             connect_timeout: config.limits.connect_timeout,
+            read_patience: config.limits.read_patience,
             partitions: config.partitions,
             allow_unsafe: config.testing,
         };
@@ -251,7 +255,6 @@ impl Parts {
                 checkpoint_interval: limits.checkpoint_interval,
             },
             going_away: self.stops.calls.clone(),
-            new_id,
         });
         (tasks, feed)
     }

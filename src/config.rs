@@ -74,6 +74,9 @@ pub struct Limits {
     /// How long a statement of a writer may take before its connection is given up.
     #[arg(long, default_value = "20s", value_parser = duration)]
     pub statement_patience: Duration,
+    /// How long a read may take before it is UNAVAILABLE.
+    #[arg(long, default_value = "10s", value_parser = duration)]
+    pub read_patience: Duration,
     /// How long making or borrowing a database connection may take.
     #[arg(long, default_value = "5s", value_parser = duration)]
     pub connect_timeout: Duration,

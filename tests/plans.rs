@@ -24,6 +24,7 @@ async fn on_empty_tables_every_access_of_the_write_path_is_by_key() {
     let settings = ConnectSettings {
         url: url.clone(),
         read_connections: 2,
+        read_patience: Duration::from_mins(1),
         connect_timeout: Duration::from_secs(10),
         partitions: 8,
         allow_unsafe: true,

@@ -9,6 +9,11 @@ use super::stage::{ConversationMode, DeadReason, Stage};
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct Timestamp(pub i64);
 
+impl Timestamp {
+    /// Later than any time that can be told.
+    pub const MAX: Self = Self(i64::MAX);
+}
+
 /// A meeting on the calendar; `starts_at` is before `ends_at`.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Meeting {

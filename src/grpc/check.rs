@@ -20,8 +20,9 @@ pub struct Check {
     more: usize,
 }
 
-/// How much text about mistakes is sent, about: an error travels in a header, and clients limit theirs to 8 KiB.
-const MISTAKE_BYTES: usize = 3_000;
+/// How much text about mistakes is sent, about. An error travels in headers, which clients limit to 8 KiB, and a batch
+/// may have a thousand of them in a message, which clients limit to 4 MiB.
+const MISTAKE_BYTES: usize = 1_500;
 
 /// How far ahead of the database's clock `occurred_at` may be.
 const AHEAD: i64 = 5 * 60 * 1_000_000;
@@ -175,7 +176,7 @@ impl Check {
     pub fn occurred_at(&mut self, time: Option<prost_types::Timestamp>, now: Timestamp) -> Option<Option<Timestamp>> {
         let Some(time) = time else { return Some(None) };
         let time = self.time("occurred_at", time)?;
-        if time.0 > now.0 + AHEAD {
+        if time.0 > now.0.saturating_add(AHEAD) {
             self.wrong(
                 "occurred_at",
                 "is more than 5 minutes ahead of the service's clock: at most 5 minutes are allowed",
@@ -239,11 +240,11 @@ pub fn micros(time: &prost_types::Timestamp) -> Option<Timestamp> {
     valid.then(|| Timestamp(time.seconds * 1_000_000 + i64::from(time.nanos) / 1_000))
 }
 
-/// A text as an error may show it: short, and without anything that could garble a terminal.
+/// A text as an error may show it: short, and in characters that neither grow on the way nor garble a terminal.
 pub fn shown(text: &str) -> String {
-    let length = text.chars().count();
-    if length > 64 {
-        return format!("{length} characters long");
+    let escaped = if text.len() > 128 { None } else { Some(text.escape_default().to_string()) };
+    match escaped.filter(|escaped| escaped.len() <= 80) {
+        Some(escaped) => format!("\"{escaped}\""),
+        None => format!("{} characters long", text.chars().count()),
     }
-    format!("\"{}\"", text.escape_debug())
 }

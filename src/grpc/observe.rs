@@ -38,7 +38,9 @@ impl Note {
         self.with(|fields| fields.lead = lead_id.chars().take(64).collect());
     }
 
-    pub fn request(&self, request_id: &str) {
+    /// What a write is about.
+    pub fn about(&self, lead_id: &str, request_id: &str) {
+        self.lead(lead_id);
         self.with(|fields| fields.request = request_id.into());
     }
 
@@ -46,6 +48,10 @@ impl Note {
         self.with(|fields| fields.outcome = outcome);
     }
 }
+
+/// When a call came in.
+#[derive(Clone, Copy, Debug)]
+pub struct Arrived(pub Instant);
 
 /// Wraps every call.
 #[derive(Clone, Copy, Debug)]
@@ -79,6 +85,7 @@ where
     fn call(&mut self, mut request: Request<B>) -> Self::Future {
         let call = Call::begin(request.uri().path());
         request.extensions_mut().insert(call.note.clone());
+        request.extensions_mut().insert(Arrived(call.began));
         let response = self.0.call(request);
         Box::pin(async move {
             let (parts, body) = response.await?.into_parts();

@@ -4,7 +4,7 @@ use super::EncodedResponse;
 use super::observe::Note;
 use super::server::lead_pipeline_server::LeadPipeline;
 use super::{describe, reads, status, watch, writes};
-use crate::domain::RequestId;
+use crate::domain::{RequestId, Timestamp};
 use crate::proto;
 use crate::store::Store;
 use crate::watch::Hub;
@@ -14,6 +14,9 @@ use std::sync::{Arc, OnceLock};
 use std::time::Duration;
 use tokio_util::sync::CancellationToken;
 use tonic::{Request, Response, Status};
+
+/// Leads in one batch, at most: what the contract allows.
+const MOST_BATCH_LEADS: usize = 1_000;
 
 /// Limits of the calls; all are settings of the server.
 #[derive(Clone, Copy, Debug)]
@@ -40,23 +43,23 @@ pub struct Calls {
     pub settings: ServiceSettings,
     /// Ends the watches.
     pub going_away: CancellationToken,
-    /// Makes the ids that callers leave to the server.
-    pub new_id: fn() -> uuid::Uuid,
-}
-
-impl Calls {
-    pub(super) fn made_id(&self) -> RequestId {
-        RequestId((self.new_id)())
-    }
 }
 
 /// The service. Until the database has been reached for the first time, every call is UNAVAILABLE.
-#[derive(Clone, Debug, Default)]
+#[derive(Clone, Debug)]
 pub struct Service {
     calls: Arc<OnceLock<Calls>>,
+    /// Makes the ids that callers leave to the server.
+    new_id: fn() -> uuid::Uuid,
 }
 
 impl Service {
+    /// A service that isn't open yet.
+    #[must_use]
+    pub fn new(new_id: fn() -> uuid::Uuid) -> Self {
+        Self { calls: Arc::default(), new_id }
+    }
+
     /// From now on calls are answered. The first time counts.
     pub fn open(&self, calls: Calls) {
         self.calls.set(calls).ok();
@@ -69,8 +72,22 @@ impl Service {
     }
 
     /// `request_id` is set on a write.
-    fn calls(&self, request_id: Option<&str>) -> Result<&Calls, Status> {
-        self.calls.get().ok_or_else(|| status::not_ready(request_id.filter(|id| !id.is_empty())))
+    pub(super) fn calls(&self, request_id: Option<&str>) -> Result<&Calls, Status> {
+        self.calls.get().ok_or_else(|| status::not_ready(request_id))
+    }
+
+    pub(super) fn made_id(&self) -> RequestId {
+        RequestId((self.new_id)())
+    }
+
+    /// The database's time; before it has told any, the end of time, so that nothing is taken to be ahead of it.
+    pub(super) fn now(&self) -> Timestamp {
+        self.calls.get().map_or(Timestamp::MAX, |calls| calls.store.clock().now())
+    }
+
+    /// How many leads a batch may have.
+    pub(super) fn batch_leads(&self) -> usize {
+        self.calls.get().map_or(MOST_BATCH_LEADS, |calls| calls.settings.batch_leads)
     }
 }
 
@@ -82,32 +99,28 @@ impl LeadPipeline for Service {
         &self,
         request: Request<proto::CreateLeadRequest>,
     ) -> Result<Response<proto::CreateLeadResponse>, Status> {
-        let calls = self.calls(Some(&request.get_ref().request_id))?;
-        writes::create_lead(calls, request).await.map(Response::new)
+        writes::create_lead(self, request).await.map(Response::new)
     }
 
     async fn batch_create_leads(
         &self,
         request: Request<proto::BatchCreateLeadsRequest>,
     ) -> Result<Response<proto::BatchCreateLeadsResponse>, Status> {
-        let calls = self.calls(None)?;
-        writes::batch_create_leads(calls, request).await.map(Response::new)
+        writes::batch_create_leads(self, request).await.map(Response::new)
     }
 
     async fn apply_trigger(
         &self,
         request: Request<proto::ApplyTriggerRequest>,
     ) -> Result<Response<proto::ApplyTriggerResponse>, Status> {
-        let calls = self.calls(Some(&request.get_ref().request_id))?;
-        writes::apply_trigger(calls, request).await.map(Response::new)
+        writes::apply_trigger(self, request).await.map(Response::new)
     }
 
     async fn override_stage(
         &self,
         request: Request<proto::OverrideStageRequest>,
     ) -> Result<Response<proto::OverrideStageResponse>, Status> {
-        let calls = self.calls(Some(&request.get_ref().request_id))?;
-        writes::override_stage(calls, request).await.map(Response::new)
+        writes::override_stage(self, request).await.map(Response::new)
     }
 
     async fn get_lead(

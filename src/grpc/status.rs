@@ -54,8 +54,9 @@ impl Failure {
 
 /// A request whose fields are wrong.
 pub fn invalid(invalid: Invalid, request_id: Option<&str>) -> Status {
-    let first = invalid.0.iter().take(3).map(|wrong| format!("{} {}", wrong.field, wrong.description));
-    let message = first.collect::<Vec<_>>().join("; ");
+    let message = invalid.0.first().map(|wrong| format!("{} {}", wrong.field, wrong.description));
+    let more = if invalid.0.len() > 1 { " (the details name every wrong field)" } else { "" };
+    let message = message.unwrap_or_default() + more;
     let mut failure = Failure::new(Code::InvalidArgument, ErrorReason::InvalidRequest, message);
     failure.details.set_bad_request(invalid.0);
     failure.status(request_id)

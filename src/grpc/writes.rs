@@ -1,50 +1,57 @@
 //! The calls that change leads: each becomes a command, and its answer a message.
 
 use super::check::Invalid;
-use super::observe::Note;
-use super::service::Calls;
+use super::observe::{Arrived, Note};
+use super::service::Service;
 use super::{parse, render, status};
+use crate::domain::RequestId;
 use crate::proto;
 use crate::proto::batch_create_leads_result::Result as BatchResult;
 use crate::writer::{Answer, Command, CommandError};
 use futures::future::join_all;
 use std::time::Duration;
 use tokio::time::Instant;
-use tonic::metadata::MetadataMap;
 use tonic::{Request, Status};
 
-/// How long before the caller's deadline a write is given up.
-const EARLY: Duration = Duration::from_millis(2);
+/// What a call says beside its message.
+#[derive(Clone)]
+struct Call {
+    arrived: Instant,
+    /// The caller's own deadline, counted from the arrival.
+    timeout: Option<Duration>,
+    note: Note,
+}
 
-/// When a write must have its answer, and what to say if it hasn't.
-#[derive(Clone, Copy)]
-struct Deadline {
-    at: Instant,
-    /// The deadline is the caller's own, not the server's.
-    callers: bool,
+impl Call {
+    fn of<T>(request: &Request<T>) -> Self {
+        let header = request.metadata().get("grpc-timeout").and_then(|value| value.to_str().ok());
+        Self {
+            // As the transport counts, whose own timer would end the call without a reason.
+            arrived: request.extensions().get().map_or_else(Instant::now, |Arrived(at)| Instant::from_std(*at)),
+            timeout: header.and_then(timeout),
+            note: Note::of(request),
+        }
+    }
 }
 
 pub async fn create_lead(
-    calls: &Calls,
+    service: &Service,
     request: Request<proto::CreateLeadRequest>,
 ) -> Result<proto::CreateLeadResponse, Status> {
-    let (deadline, note) = (deadline(calls, request.metadata()), Note::of(&request));
-    let request = request.into_inner();
-    create(calls, request, deadline, &note).await
+    let call = Call::of(&request);
+    create(service, request.into_inner(), &call).await
 }
 
 async fn create(
-    calls: &Calls,
+    service: &Service,
     request: proto::CreateLeadRequest,
-    deadline: Deadline,
-    note: &Note,
+    call: &Call,
 ) -> Result<proto::CreateLeadResponse, Status> {
-    let made = calls.made_id();
+    let made = service.made_id();
     let sent = sent_id(&request.request_id, made);
-    note.lead(&request.lead_id);
-    note.request(&sent);
+    call.note.about(&request.lead_id, &sent);
     let command = parse::create(request, made).map_err(|wrong: Invalid| status::invalid(wrong, Some(&sent)))?;
-    let (answer, request_id) = submit(calls, command, deadline, note).await?;
+    let (answer, request_id) = submit(service, command, call).await?;
     Ok(proto::CreateLeadResponse {
         lead: Some(render::lead(&answer.lead)),
         changes: render::changes(&answer),
@@ -54,14 +61,18 @@ async fn create(
 }
 
 pub async fn batch_create_leads(
-    calls: &Calls,
+    service: &Service,
     request: Request<proto::BatchCreateLeadsRequest>,
 ) -> Result<proto::BatchCreateLeadsResponse, Status> {
-    let deadline = deadline(calls, request.metadata());
-    let requests = parse::batch(request.into_inner().requests, calls.settings.batch_leads)
+    let call = Call::of(&request);
+    let requests = parse::batch(request.into_inner().requests, service.batch_leads())
         .map_err(|wrong| status::invalid(wrong, None))?;
-    let creations = requests.into_iter().map(|request| async move {
-        let result = match create(calls, request, deadline, &Note::default()).await {
+    service.calls(None)?;
+    call.note.outcome("batch");
+    // The call's own note is about the batch, not about one of its leads.
+    let each = Call { note: Note::default(), ..call };
+    let creations = requests.into_iter().map(async |request| {
+        let result = match create(service, request, &each).await {
             Ok(response) => BatchResult::Response(response),
             Err(status) => BatchResult::Error(as_message(&status)),
         };
@@ -80,18 +91,17 @@ fn as_message(status: &Status) -> tonic_types::pb::Status {
 }
 
 pub async fn apply_trigger(
-    calls: &Calls,
+    service: &Service,
     request: Request<proto::ApplyTriggerRequest>,
 ) -> Result<proto::ApplyTriggerResponse, Status> {
-    let (deadline, note) = (deadline(calls, request.metadata()), Note::of(&request));
+    let call = Call::of(&request);
     let request = request.into_inner();
-    let made = calls.made_id();
+    let made = service.made_id();
     let sent = sent_id(&request.request_id, made);
-    note.lead(&request.lead_id);
-    note.request(&sent);
-    let command = parse::apply_trigger(request, made, calls.store.clock().now())
-        .map_err(|wrong| status::invalid(wrong, Some(&sent)))?;
-    let (answer, request_id) = submit(calls, command, deadline, &note).await?;
+    call.note.about(&request.lead_id, &sent);
+    let command =
+        parse::apply_trigger(request, made, service.now()).map_err(|wrong| status::invalid(wrong, Some(&sent)))?;
+    let (answer, request_id) = submit(service, command, &call).await?;
     Ok(proto::ApplyTriggerResponse {
         outcome: render::outcome(answer.moved()).into(),
         lead: Some(render::lead(&answer.lead)),
@@ -102,18 +112,17 @@ pub async fn apply_trigger(
 }
 
 pub async fn override_stage(
-    calls: &Calls,
+    service: &Service,
     request: Request<proto::OverrideStageRequest>,
 ) -> Result<proto::OverrideStageResponse, Status> {
-    let (deadline, note) = (deadline(calls, request.metadata()), Note::of(&request));
+    let call = Call::of(&request);
     let request = request.into_inner();
-    let made = calls.made_id();
+    let made = service.made_id();
     let sent = sent_id(&request.request_id, made);
-    note.lead(&request.lead_id);
-    note.request(&sent);
-    let command = parse::override_stage(request, made, calls.store.clock().now())
-        .map_err(|wrong| status::invalid(wrong, Some(&sent)))?;
-    let (answer, request_id) = submit(calls, command, deadline, &note).await?;
+    call.note.about(&request.lead_id, &sent);
+    let command =
+        parse::override_stage(request, made, service.now()).map_err(|wrong| status::invalid(wrong, Some(&sent)))?;
+    let (answer, request_id) = submit(service, command, &call).await?;
     Ok(proto::OverrideStageResponse {
         outcome: render::outcome(answer.moved()).into(),
         lead: Some(render::lead(&answer.lead)),
@@ -124,43 +133,36 @@ pub async fn override_stage(
 }
 
 /// The id that an error about a request is to carry: what was sent, or what the server made.
-fn sent_id(sent: &str, made: crate::domain::RequestId) -> String {
+fn sent_id(sent: &str, made: RequestId) -> String {
     if sent.is_empty() {
         return made.to_string();
     }
-    match crate::domain::RequestId::parse(sent) {
+    match RequestId::parse(sent) {
         Ok(request_id) => request_id.to_string(),
-        // Whatever was sent, but not a megabyte of it.
-        Err(_) => sent.chars().take(64).collect(),
+        // Whatever was sent, but not a megabyte of it, and nothing that grows on the way.
+        Err(_) => sent.chars().filter(char::is_ascii).take(64).collect(),
     }
 }
 
-async fn submit(calls: &Calls, command: Command, deadline: Deadline, note: &Note) -> Result<(Answer, String), Status> {
+async fn submit(service: &Service, command: Command, call: &Call) -> Result<(Answer, String), Status> {
     let (lead_id, request_id) = (command.lead_id.clone(), command.request_id.to_string());
-    match calls.writers.submit(command, deadline.at).await {
+    call.note.about(lead_id.as_str(), &request_id);
+    let calls = service.calls(Some(&request_id))?;
+    let patience = calls.settings.write_patience;
+    let wait = call.timeout.map_or(patience, |timeout| timeout.min(patience));
+    match calls.writers.submit(command, call.arrived + wait).await {
         Ok(answer) => {
-            note.outcome(match (answer.replayed, answer.moved()) {
+            call.note.outcome(match (answer.replayed, answer.moved()) {
                 (true, _) => "replayed",
                 (false, true) => "moved",
                 (false, false) => "no change",
             });
             Ok((answer, request_id))
         }
-        Err(CommandError::Unavailable) if deadline.callers => {
+        Err(CommandError::Unavailable) if wait < patience => {
             Err(status::command(CommandError::DeadlineExceeded, &lead_id, &request_id))
         }
         Err(error) => Err(status::command(error, &lead_id, &request_id)),
-    }
-}
-
-/// The caller's deadline, if it comes before the server's own patience ends.
-fn deadline(calls: &Calls, metadata: &MetadataMap) -> Deadline {
-    let patience = calls.settings.write_patience;
-    let asked = metadata.get("grpc-timeout").and_then(|value| value.to_str().ok()).and_then(timeout);
-    match asked.filter(|asked| *asked < patience) {
-        // A little early, so that our own word reaches the caller, and not the transport's "cancelled".
-        Some(asked) => Deadline { at: Instant::now() + asked.saturating_sub(EARLY), callers: true },
-        None => Deadline { at: Instant::now() + patience, callers: false },
     }
 }
 

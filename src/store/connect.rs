@@ -17,6 +17,8 @@ pub struct ConnectSettings {
     pub url: String,
     /// Connections for reads, beside one for each partition's writer and one for notifications.
     pub read_connections: u32,
+    /// How long a read may take.
+    pub read_patience: Duration,
     /// How long making or borrowing a connection may take.
     pub connect_timeout: Duration,
     /// The number of partitions a new database gets.
@@ -43,12 +45,14 @@ pub async fn connect(settings: &ConnectSettings) -> Result<Store, StoreError> {
     let partitions = migrate::migrate(&mut connection, settings.partitions).await?;
     let now: PgTimestamp = sqlx::query("select clock_timestamp()").fetch_one(&mut connection).await?.get(0);
     connection.close().await.ok();
+    let read_patience = settings.read_patience.as_millis().to_string();
     let pool = PgPoolOptions::new()
         .max_connections(settings.read_connections + LISTENER)
         .acquire_timeout(settings.connect_timeout)
         // A connection that died is noticed by the statement that uses it, and the read is repeated.
         .test_before_acquire(false)
-        .connect_lazy_with(connect.options.clone());
+        // Ended by the database, so that a read whose caller has gone doesn't keep its connection.
+        .connect_lazy_with(connect.options.clone().options([("statement_timeout", read_patience)]));
     Ok(Store { pool, connect, partitions, clock: Arc::new(Clock::new(now.0)) })
 }
 
@@ -72,14 +76,16 @@ const SESSION: [(&str, &str); 10] = [
 
 impl Connect {
     fn new(settings: &ConnectSettings) -> Result<Self, StoreError> {
+        let of_postgres = ["postgres://", "postgresql://"].iter().any(|scheme| settings.url.starts_with(scheme));
         let options = PgConnectOptions::from_str(&settings.url)
-            // The driver's text may hold the password.
-            .map_err(|_| StoreError::Unfit("the database URL is no valid postgres:// URL".into()))?
+            .ok()
+            .filter(|_| of_postgres)
+            // No word of the driver's: its text may hold the password.
+            .ok_or_else(|| StoreError::Unfit("the database URL is no valid postgres:// URL".into()))?
             .application_name("lead-pipeline")
-            .options(SESSION)
-            .log_slow_statements(tracing::log::LevelFilter::Warn, Duration::from_secs(5));
+            .options(SESSION);
         Ok(Self {
-            options: options.log_statements(tracing::log::LevelFilter::Trace),
+            options: options.disable_statement_logging(),
             timeout: settings.connect_timeout,
             allow_unsafe: settings.allow_unsafe,
         })

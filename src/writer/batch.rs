@@ -4,6 +4,7 @@ use super::command::{Answer, Command, CommandError};
 use super::queue::Queued;
 use crate::domain::LeadId;
 use std::collections::HashMap;
+use tokio::time::Instant;
 
 /// A command that waits for its answer.
 pub(super) struct Pending {
@@ -60,6 +61,11 @@ impl Pending {
         }
     }
 
+    /// Whether the deadline has passed before anything was sent.
+    fn expired(&self, now: Instant) -> bool {
+        self.queued.as_ref().is_some_and(|queued| queued.deadline <= now && !queued.progress.sent())
+    }
+
     fn open(&self) -> bool {
         self.queued.as_ref().is_some_and(|queued| !queued.reply.is_closed())
     }
@@ -79,6 +85,10 @@ impl Batch {
     /// Forgets the commands that are answered or that nobody waits for; `true` if none is left. To be asked before the
     /// others are looked at again.
     pub(super) fn is_settled(&mut self) -> bool {
+        let now = Instant::now();
+        for pending in self.pending.iter_mut().filter(|pending| pending.expired(now)) {
+            pending.answer(Err(CommandError::Unavailable));
+        }
         self.pending.retain(Pending::open);
         self.pending.is_empty()
     }

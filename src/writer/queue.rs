@@ -15,6 +15,8 @@ use tokio_util::sync::CancellationToken;
 /// A command on its way, as the writer holds it.
 pub(super) struct Queued {
     pub command: Command,
+    /// Past it the command is dropped, unless it was sent.
+    pub deadline: Instant,
     pub reply: oneshot::Sender<Result<Answer, CommandError>>,
     pub progress: Arc<Progress>,
 }
@@ -69,6 +71,7 @@ impl Drop for AbandonOnDrop {
 #[derive(Clone, Debug)]
 pub struct Writers {
     queues: Arc<[mpsc::Sender<Queued>]>,
+    stop: CancellationToken,
 }
 
 impl Writers {
@@ -91,7 +94,7 @@ impl Writers {
                 sender
             })
             .collect();
-        (Self { queues }, tasks)
+        (Self { queues, stop: stop.clone() }, tasks)
     }
 
     /// Hands a command to its partition's writer and waits for the answer, until `deadline`.
@@ -99,20 +102,31 @@ impl Writers {
     /// # Errors
     /// What the command was refused for, or that nothing was done, or that it isn't known.
     pub async fn submit(&self, command: Command, deadline: Instant) -> Result<Answer, CommandError> {
+        if deadline <= Instant::now() {
+            return Err(CommandError::Unavailable);
+        }
         let queue = &self.queues[partition_of(command.lead_id.as_str(), self.queues.len() as i32) as usize];
-        let (reply, answer) = oneshot::channel();
+        let (reply, mut answer) = oneshot::channel();
         let progress = Arc::new(Progress::default());
-        let queued = Queued { command, reply, progress: Arc::clone(&progress) };
+        let queued = Queued { command, deadline, reply, progress: Arc::clone(&progress) };
         queue.try_send(queued).map_err(|error| match error {
             mpsc::error::TrySendError::Full(_) => CommandError::Overloaded,
             mpsc::error::TrySendError::Closed(_) => CommandError::Stopping,
         })?;
         let guard = AbandonOnDrop(progress);
+        // Asked in this order: an answer that is there counts, whatever else has happened.
+        let given_up = tokio::select! {
+            biased;
+            result = &mut answer => return result.unwrap_or(Err(CommandError::OutcomeUnknown)),
+            () = self.stop.cancelled() => CommandError::Stopping,
+            () = tokio::time::sleep_until(deadline) => CommandError::Unavailable,
+        };
+        if guard.0.abandon() {
+            return Err(given_up);
+        }
+        // It is with the database, and is settled if that answers in time; a stop ends the writer after its grace.
         match tokio::time::timeout_at(deadline, answer).await {
             Ok(Ok(result)) => result,
-            // The writer was ended by force, at the end of the grace period.
-            Ok(Err(_)) if guard.0.abandon() => Err(CommandError::Stopping),
-            Err(_) if guard.0.abandon() => Err(CommandError::Unavailable),
             Ok(Err(_)) | Err(_) => Err(CommandError::OutcomeUnknown),
         }
     }

@@ -103,6 +103,7 @@ async fn store(url: &str) -> Store {
     let settings = ConnectSettings {
         url: url.into(),
         read_connections: 2,
+        read_patience: Duration::from_mins(1),
         connect_timeout: Duration::from_secs(30),
         partitions: 4,
         allow_unsafe: true,
