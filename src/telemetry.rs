@@ -1,10 +1,14 @@
 //! Logs and metrics of the process.
 
 use crate::config::LogFormat;
+use crate::store::catch_warnings;
 use metrics::{describe_counter, describe_gauge, describe_histogram};
 use metrics_exporter_prometheus::{Matcher, PrometheusBuilder, PrometheusHandle};
+use std::io::IsTerminal;
 use std::sync::OnceLock;
 use tracing_subscriber::EnvFilter;
+use tracing_subscriber::layer::{Layer, SubscriberExt};
+use tracing_subscriber::util::SubscriberInitExt;
 
 /// Sends log lines to standard error.
 ///
@@ -17,12 +21,13 @@ pub fn init_logs(filter: &str, format: LogFormat) -> Result<(), String> {
         Err(_) => filter.to_owned(),
     };
     let filter = EnvFilter::try_new(directives).map_err(|error| format!("--log: {error}"))?;
-    let logs = tracing_subscriber::fmt().with_env_filter(filter).with_writer(std::io::stderr);
-    match format {
-        LogFormat::Text => logs.with_ansi(std::io::IsTerminal::is_terminal(&std::io::stderr())).try_init(),
-        LogFormat::Json => logs.json().flatten_event(true).try_init(),
-    }
-    .map_err(|error| error.to_string())
+    let lines = tracing_subscriber::fmt::layer().with_writer(std::io::stderr);
+    let lines = match format {
+        LogFormat::Text => lines.with_ansi(std::io::stderr().is_terminal()).boxed(),
+        LogFormat::Json => lines.json().flatten_event(true).boxed(),
+    };
+    let log = tracing_subscriber::registry().with(lines.with_filter(filter)).with(catch_warnings());
+    log.try_init().map_err(|error| error.to_string())
 }
 
 const SECONDS: [f64; 14] = [0.0005, 0.001, 0.002, 0.003, 0.005, 0.01, 0.02, 0.05, 0.1, 0.2, 0.5, 1.0, 5.0, 10.0];

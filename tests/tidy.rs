@@ -38,7 +38,7 @@ const MAY_USE: [(&str, &[&str]); 13] = [
     ("grpc", &["domain", "store", "writer", "watch", "proto", "grpc"]),
     ("cli", &["proto", "cli"]),
     ("http", &["telemetry"]),
-    ("telemetry", &["config"]),
+    ("telemetry", &["config", "store"]),
     ("config", &[]),
     ("app", &["config", "grpc", "http", "store", "telemetry", "watch", "writer"]),
     ("lib", &["app", "cli", "config", "domain", "grpc", "http", "proto", "store", "telemetry", "watch", "writer"]),

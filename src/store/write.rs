@@ -2,6 +2,7 @@
 
 use super::columns::{EntryColumns, KnownRow, LeadColumns};
 use super::entry::{Cause, Details, Digest, Entry};
+use super::notice::watched;
 use super::rows::StoredLead;
 use super::types::PgTimestamp;
 use super::{Head, Store, StoreError};
@@ -61,6 +62,8 @@ pub struct NewEntry {
 pub enum Written {
     /// The mode epoch had moved; nothing was written.
     EpochMoved,
+    /// It is committed here, but whoever waited for the standby was told not to: a failover may lose it.
+    Unreplicated,
     /// The leads named by `leads` (their places in the batch) were written, the others weren't.
     Done { after: Head, recorded_at: Timestamp, leads: Vec<usize>, replayed: Vec<usize> },
 }
@@ -150,7 +153,7 @@ impl WriteConnection {
     pub async fn write(&mut self, mode_epoch: i64, batch: &[&LeadWrite]) -> Result<Written, StoreError> {
         let leads = LeadColumns::of(batch);
         let entries = EntryColumns::of(batch);
-        let row = sqlx::query_file!(
+        let statement = sqlx::query_file!(
             "src/store/write.sql",
             self.partition,
             mode_epoch,
@@ -195,8 +198,12 @@ impl WriteConnection {
             &entries.occurred_at as &[Option<PgTimestamp>],
             &entries.tag,
         )
-        .fetch_optional(&mut self.connection)
-        .await?;
+        .fetch_optional(&mut self.connection);
+        let (row, unreplicated) = watched(statement).await;
+        let row = row?;
+        if unreplicated {
+            return Ok(Written::Unreplicated);
+        }
         let Some(row) = row else { return Ok(Written::EpochMoved) };
         self.store.clock.observe(row.now.0);
         let places = |ordinals: Vec<i32>| ordinals.into_iter().map(|ordinal| ordinal as usize).collect();

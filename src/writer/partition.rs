@@ -212,6 +212,14 @@ impl PartitionWriter {
                 connected.mode_epoch = connected.connection.mode_epoch().await?;
                 Ok(())
             }
+            Ok(Written::Unreplicated) => {
+                tracing::error!(partition = self.partition, "a commit was not confirmed by the synchronous standby");
+                self.cache.clear();
+                for place in folds.iter().flat_map(Folded::places) {
+                    batch.pending[place].answer(Err(CommandError::OutcomeUnknown));
+                }
+                Ok(())
+            }
             Err(StoreError::AlreadyRecorded(_)) => {
                 // The fresh look that follows finds the recorded request.
                 Self::unsend(batch, &folds);
