@@ -5,6 +5,7 @@ mod calls;
 mod crashes;
 mod domain;
 mod embedded;
+mod faults;
 mod plans;
 mod rules;
 mod settings;

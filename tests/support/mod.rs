@@ -4,6 +4,7 @@ pub mod checker;
 pub mod cluster;
 pub mod errors;
 pub mod folder;
+pub mod load;
 pub mod process;
 pub mod proxy;
 pub mod raw;

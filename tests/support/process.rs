@@ -1,19 +1,20 @@
 //! Servers as the program that is shipped, in processes of their own: to be killed.
 
+use super::server::{Client, client_at};
 use super::wait::within;
 use rustix::process::{Pid, Signal, kill_process};
 use std::net::SocketAddr;
 use std::process::{ExitStatus, Stdio};
-use tokio::io::{AsyncBufReadExt, AsyncReadExt, BufReader, Lines};
+use tokio::io::{AsyncBufReadExt, BufReader, Lines};
 use tokio::process::{Child, ChildStdout, Command};
-use tokio::task::JoinHandle;
+use tokio::sync::watch;
 
 /// A running server; killed when dropped.
 pub struct Process {
     child: Child,
     stdout: Lines<BufReader<ChildStdout>>,
-    /// Reads along, so that a log nobody waits for doesn't hold the server up.
-    stderr: JoinHandle<String>,
+    stderr: watch::Receiver<String>,
+    address: Option<SocketAddr>,
 }
 
 /// What a server that ended had to say.
@@ -35,13 +36,25 @@ impl Process {
             .spawn()
             .expect("the program starts");
         let stdout = BufReader::new(child.stdout.take().expect("its output")).lines();
-        let mut pipe = child.stderr.take().expect("its log");
-        let stderr = tokio::spawn(async move {
-            let mut log = String::new();
-            pipe.read_to_string(&mut log).await.expect("its log");
-            log
+        let mut lines = BufReader::new(child.stderr.take().expect("its log")).lines();
+        let (log, stderr) = watch::channel(String::new());
+        // Reads along, so that a log nobody waits for doesn't hold the server up.
+        tokio::spawn(async move {
+            while let Some(line) = lines.next_line().await.expect("its log") {
+                log.send_modify(|log| {
+                    log.push_str(&line);
+                    log.push('\n');
+                });
+            }
         });
-        Self { child, stdout, stderr }
+        Self { child, stdout, stderr, address: None }
+    }
+
+    /// Starts the program and waits until it serves.
+    pub async fn serving(url: &str, flags: &[&str]) -> Self {
+        let mut process = Self::spawn(url, &[&["--listen=127.0.0.1:0", "--testing"], flags].concat());
+        process.serves().await;
+        process
     }
 
     /// Waits for the one line that says where it serves.
@@ -49,7 +62,23 @@ impl Process {
         let line = within("the server's address", self.stdout.next_line()).await.expect("its output");
         let line = line.expect("a line with the address");
         let address = line.strip_prefix("lead-pipeline serves on ").expect("the line with the address");
-        address.parse().expect("an address")
+        let address = address.parse().expect("an address");
+        self.address = Some(address);
+        address
+    }
+
+    /// Waits until the log says something.
+    pub async fn logged(&self, text: &str) {
+        let mut stderr = self.stderr.clone();
+        within("a line in the log", stderr.wait_for(|log| log.contains(text))).await.map(drop).expect("it runs");
+    }
+
+    pub fn address(&self) -> SocketAddr {
+        self.address.expect("it serves")
+    }
+
+    pub fn client(&self) -> Client {
+        client_at(self.address())
     }
 
     /// kill -9.
@@ -66,7 +95,9 @@ impl Process {
     /// Waits for its end.
     pub async fn ended(mut self) -> Ended {
         let status = within("the end of the server", self.child.wait()).await.expect("its exit code");
-        let stderr = self.stderr.await.expect("its log");
+        // The log ends with the process.
+        while within("the end of the log", self.stderr.changed()).await.is_ok() {}
+        let stderr = self.stderr.borrow().clone();
         Ended { status, stderr }
     }
 }
