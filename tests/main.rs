@@ -2,7 +2,6 @@
 
 mod apply;
 mod calls;
-mod crashes;
 mod domain;
 mod embedded;
 mod faults;

@@ -15,6 +15,7 @@ thread_local! {
 }
 
 /// The part of the log that catches warnings; without it in the log, none is.
+#[must_use]
 pub fn catch_warnings<S: Subscriber + for<'a> LookupSpan<'a>>() -> impl Layer<S> {
     Catch.with_filter(Targets::new().with_target("sqlx::postgres::notice", LevelFilter::WARN))
 }

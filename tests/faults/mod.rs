@@ -7,5 +7,6 @@ mod kill_server;
 mod network;
 mod replicas;
 mod silent_holder;
+mod standby;
 mod terminate;
 mod unsafe_settings;

@@ -9,5 +9,4 @@ mod order_of_checks;
 mod overload;
 mod reads_are_fresh;
 mod reflection;
-mod unknown_outcome;
 mod wrong_bytes;
