@@ -1,12 +1,15 @@
 -- Leads, each with the entries that the given requests have recorded on it: one snapshot, so a request that isn't
 -- found has not been part of making the lead what it is.
 -- Parameters: $1 partition, $2 lead ids, $3 request ids.
--- `offset 0` and the order make each lookup one by its key, whatever the planner knew when it made the plan.
+-- Each lookup asks for rows in the order of its key: see `write.sql`. A request has one row or two on
+-- each lead that it was sent for, and nobody sends one id for thousands of leads.
 with recorded as materialized (
     select entries.*
     from unnest($3::uuid[]) as wanted (request_id)
     cross join lateral (
-        select * from entries where partition = $1 and request_id = wanted.request_id order by lead_id, step offset 0
+        select * from entries
+        where partition = $1 and request_id >= wanted.request_id and request_id <= wanted.request_id
+        order by request_id, lead_id, step limit 10000
     ) as entries
 )
 select
@@ -24,6 +27,7 @@ select
     recorded.tag as "entry_tag?"
 from unnest($2::text[]) as wanted (lead_id)
 cross join lateral (
-    select * from leads where partition = $1 and lead_id = wanted.lead_id offset 0
+    select * from leads where partition = $1 and lead_id >= wanted.lead_id order by lead_id limit 1
 ) as leads
 left join recorded on recorded.lead_id = leads.lead_id
+where leads.lead_id = wanted.lead_id

@@ -36,25 +36,29 @@ entry as materialized (
     )
 ),
 -- Requests that are recorded already: a lead that has one is left alone, and its commands are looked at anew.
--- Here and below, `offset 0` makes a lookup one by key for each row, and the order names the index: a plan that is made
--- while the tables are empty, and kept, would else read a whole partition each time.
+-- Here and below, a lookup by key asks for the first row at or behind the key in the key's order: only that key's index
+-- gives the order. Asked for equality, a plan that is made while the tables are small, and kept, may choose another
+-- index and read a whole partition each time.
 replayed as materialized (
     select entry.lead as ordinal
     from entry
     cross join lateral (
-        select from entries
-        where partition = $1 and request_id = entry.request_id and lead_id = entry.lead_id
-        order by step limit 1
-    ) as recorded
+        select request_id, lead_id from entries
+        where partition = $1 and (request_id, lead_id) >= (entry.request_id, entry.lead_id)
+        order by request_id, lead_id, step limit 1
+    ) as next
+    where next.request_id = entry.request_id and next.lead_id = entry.lead_id
 ),
 -- The leads that still are what the decision was based on, and where they are stored.
 found as materialized (
-    select lead.*, stored.place
+    select lead.*, next.place
     from lead
     cross join lateral (
-        select ctid as place, version, tag from leads where partition = $1 and lead_id = lead.lead_id offset 0
-    ) as stored
-    where stored.version = lead.expected_version and stored.tag = lead.expected_tag
+        select ctid as place, lead_id, version, tag from leads
+        where partition = $1 and lead_id >= lead.lead_id order by lead_id limit 1
+    ) as next
+    where next.lead_id = lead.lead_id
+        and next.version = lead.expected_version and next.tag = lead.expected_tag
         and lead.ordinal not in (select ordinal from replayed)
 ),
 -- Version and tag are compared again: a lead that changed while this statement waited for the head row is met anew.
