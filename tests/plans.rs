@@ -36,6 +36,8 @@ async fn on_empty_tables_every_access_of_the_write_path_is_by_key() {
         "enable_seqscan = off",
         "enable_hashjoin = off",
         "enable_mergejoin = off",
+        "enable_sort = off",
+        "enable_incremental_sort = off",
         "jit = off",
     ] {
         connection.execute(AssertSqlSafe(format!("set {setting}"))).await.expect("sets");

@@ -61,12 +61,15 @@ const LISTENER: u32 = 1;
 
 /// Session settings. The planner's: a generic plan that was made while a table was small must not scan it when it has
 /// grown; every access of the service is by key. The network's: a dead peer is noticed within half a minute.
-const SESSION: [(&str, &str); 10] = [
+const SESSION: [(&str, &str); 12] = [
     ("plan_cache_mode", "force_generic_plan"),
     ("jit", "off"),
     ("enable_seqscan", "off"),
     ("enable_hashjoin", "off"),
     ("enable_mergejoin", "off"),
+    // A lookup in its key's order must be read in that order: on a small table a sort looks as cheap.
+    ("enable_sort", "off"),
+    ("enable_incremental_sort", "off"),
     ("default_transaction_isolation", "read committed"),
     ("tcp_keepalives_idle", "10"),
     ("tcp_keepalives_interval", "5"),
