@@ -91,9 +91,12 @@ impl Watching {
     /// Reads on until there are so many changes, and returns them.
     pub async fn changes(&mut self, count: usize) -> Vec<StageChange> {
         let mut changes = Vec::new();
-        while changes.len() < count {
-            changes.extend(self.next().await.expect("the stream goes on").changes);
-        }
+        let reading = async {
+            while changes.len() < count {
+                changes.extend(self.next().await.expect("the stream goes on").changes);
+            }
+        };
+        within("the changes", reading).await;
         assert_eq!(changes.len(), count, "more changes than expected: {changes:?}");
         changes
     }
@@ -101,9 +104,12 @@ impl Watching {
     /// Reads on until the stream has accounted for everything that a head says, and returns the changes.
     pub async fn through(&mut self, heads: &BTreeMap<i32, i64>) -> Vec<StageChange> {
         let mut changes = Vec::new();
-        while heads.iter().any(|(partition, head)| self.through[partition] < *head) {
-            changes.extend(self.next().await.expect("the stream goes on").changes);
-        }
+        let reading = async {
+            while heads.iter().any(|(partition, head)| self.through[partition] < *head) {
+                changes.extend(self.next().await.expect("the stream goes on").changes);
+            }
+        };
+        within("the heads to be covered", reading).await;
         changes
     }
 
@@ -115,22 +121,30 @@ impl Watching {
     /// Reads on until these notices have come, in this order.
     pub async fn until_notices(&mut self, expected: &[Notice]) -> Vec<StageChange> {
         let mut changes = Vec::new();
-        loop {
-            let mut notices = self.notices.iter();
-            if expected.iter().all(|notice| notices.any(|come| come == notice)) {
-                return changes;
+        let reading = async {
+            while !self.were_told(expected) {
+                changes.extend(self.next().await.expect("the stream goes on").changes);
             }
-            changes.extend(self.next().await.expect("the stream goes on").changes);
-        }
+        };
+        within("the notices", reading).await;
+        changes
+    }
+
+    fn were_told(&self, expected: &[Notice]) -> bool {
+        let mut notices = self.notices.iter();
+        expected.iter().all(|notice| notices.any(|told| told == notice))
     }
 
     /// Reads on to the end of the stream, and returns how it ended.
     pub async fn end(&mut self) -> Status {
-        loop {
-            if let Err(status) = self.next().await {
-                return status;
+        let reading = async {
+            loop {
+                if let Err(status) = self.next().await {
+                    return status;
+                }
             }
-        }
+        };
+        within("the end of the stream", reading).await
     }
 }
 

@@ -82,3 +82,23 @@ async fn a_running_stream_ends_when_other_history_stands_in_place_of_what_it_sen
     server.database().await.run(other).await;
     failed(Err::<(), _>(watching.end().await)).is(Code::DataLoss, "CURSOR_DIVERGED");
 }
+
+#[tokio::test]
+async fn a_running_stream_ends_when_longer_history_stands_in_place_of_what_it_sent() {
+    let (server, cursor) = with_cursor().await;
+    let mut client = server.client();
+    let mut watching = Watching::start(&mut client, after(&cursor)).await;
+    created(&mut client, "lead-2").await;
+    watching.changes(1).await;
+    // All at once, as a failover would: the head has another entry behind it, and is further on.
+    let other = "begin; update entries set tag = tag + 1 where position = 4;
+        create table longer as select * from entries where position = 4;
+        update longer set position = 5, version = 2, tag = 77, request_id = gen_random_uuid(), from_stage = to_stage;
+        insert into entries select * from longer;
+        update leads set version = 2, tag = 77 where lead_id = 'lead-2';
+        update heads set position = 5, tag = 77; commit";
+    server.database().await.run(other).await;
+    failed(Err::<(), _>(watching.end().await)).is(Code::DataLoss, "CURSOR_DIVERGED");
+    let mut anew = Watching::start(&mut client, from_beginning()).await;
+    assert_eq!(anew.changes(4).await.len(), 4, "what there is now");
+}
