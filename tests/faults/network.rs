@@ -6,10 +6,10 @@ use crate::support::cluster::fresh_database;
 use crate::support::errors::failed;
 use crate::support::proxy::{Proxy, Trap};
 use crate::support::requests::{create, created, lead, message_sent, trigger};
-use crate::support::server::{Server, server_on};
-use crate::support::wait::within;
+use crate::support::server::{Client, Server, server_on};
+use crate::support::wait::{eventually, within};
 use crate::support::watcher::{Watching, from_beginning, keys};
-use lead_pipeline::proto::{ApplyTriggerRequest, Outcome};
+use lead_pipeline::proto::{ApplyTriggerRequest, ApplyTriggerResponse, Outcome};
 use tonic::Code;
 
 /// A server behind a network, with a lead.
@@ -70,8 +70,34 @@ async fn when_no_answer_comes_the_caller_is_told_that_the_outcome_is_unknown() {
         .says("request_id", &request.request_id)
         .asks_to_retry(true);
     proxy.restore();
-    let answer = within("the retry", client.apply_trigger(request)).await.expect("settled").into_inner();
-    assert!(answer.replayed, "it had been applied");
+    assert!(retried(&client, &request).await.replayed, "it had been applied");
+    assert_eq!(check(server.database_url()).await, Sound { leads: 1, entries: 2 });
+}
+
+/// Sends a request, as callers are told to, until the server is back at its database.
+async fn retried(client: &Client, request: &ApplyTriggerRequest) -> ApplyTriggerResponse {
+    eventually("the retry", async || match client.clone().apply_trigger(request.clone()).await {
+        Ok(answer) => Some(answer.into_inner()),
+        Err(status) => {
+            assert_eq!(status.code(), Code::Unavailable, "{status:?}");
+            None
+        }
+    })
+    .await
+}
+
+#[tokio::test]
+async fn a_lost_answer_stays_unknown_though_every_later_attempt_fails_at_once() {
+    let (server, proxy) = behind_a_network(&["--write-patience=500ms", "--connect-timeout=100ms"]).await;
+    let mut client = server.client();
+    let request = marked();
+    proxy.trap("the marked write", Trap::CutItsAnswer);
+    failed(within("an answer", client.apply_trigger(request.clone())).await)
+        .is(Code::Unavailable, "OUTCOME_UNKNOWN")
+        .says("request_id", &request.request_id)
+        .asks_to_retry(true);
+    proxy.restore();
+    assert!(retried(&client, &request).await.replayed, "the first attempt had been applied");
     assert_eq!(check(server.database_url()).await, Sound { leads: 1, entries: 2 });
 }
 
@@ -90,9 +116,8 @@ async fn what_could_not_be_sent_is_told_as_not_applied() {
         .says("request_id", &second.request_id)
         .asks_to_retry(true);
     proxy.restore();
-    let answer = within("the retry", client.apply_trigger(second)).await.expect("accepted").into_inner();
-    assert!(!answer.replayed, "nothing had been applied");
-    within("the retry", client.apply_trigger(first)).await.expect("settled");
+    assert!(!retried(&client, &second).await.replayed, "nothing had been applied");
+    retried(&client, &first).await;
     assert_eq!(check(server.database_url()).await, Sound { leads: 1, entries: 3 });
 }
 

@@ -27,6 +27,19 @@ pub enum Trap {
     BeforeItsAnswer,
     /// Postgres gets it and answers in full; the network stalls before the server gets the answer.
     StallItsAnswer,
+    /// Postgres gets it and answers in full; the network is cut before the server gets the answer.
+    CutItsAnswer,
+}
+
+impl Trap {
+    /// What becomes of the whole network.
+    const fn leaves(self) -> Option<State> {
+        match self {
+            Self::BeforeIt | Self::BeforeItsAnswer => None,
+            Self::StallItsAnswer => Some(State::Stalled),
+            Self::CutItsAnswer => Some(State::Cut),
+        }
+    }
 }
 
 /// A TCP port before the unix socket of the cluster.
@@ -155,11 +168,11 @@ async fn forward(mut client: TcpStream, network: &Network) -> Option<()> {
                     continue;
                 }
                 if let Some(trap) = trap.take() {
-                    if trap == Trap::StallItsAnswer {
-                        network.state.send_replace(State::Stalled);
+                    if let Some(state) = trap.leaves() {
+                        network.state.send_replace(state);
                     }
                     network.sprung.notify_one();
-                    if trap == Trap::BeforeItsAnswer {
+                    if trap != Trap::StallItsAnswer {
                         return None;
                     }
                 }
