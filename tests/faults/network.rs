@@ -9,7 +9,7 @@ use crate::support::requests::{create, created, lead, message_sent, trigger};
 use crate::support::server::{Client, Server, server_on};
 use crate::support::wait::{eventually, within};
 use crate::support::watcher::{Watching, from_beginning, keys};
-use lead_pipeline::proto::{ApplyTriggerRequest, ApplyTriggerResponse, Outcome};
+use lead_pipeline::proto::{ApplyTriggerRequest, Outcome};
 use tonic::Code;
 
 /// A server behind a network, with a lead.
@@ -69,21 +69,32 @@ async fn when_no_answer_comes_the_caller_is_told_that_the_outcome_is_unknown() {
         .is(Code::Unavailable, "OUTCOME_UNKNOWN")
         .says("request_id", &request.request_id)
         .asks_to_retry(true);
+    assert!(was_applied(&proxy, &request).await);
     proxy.restore();
-    assert!(retried(&client, &request).await.replayed, "it had been applied");
+    replayed_again(&client, &request).await;
     assert_eq!(check(server.database_url()).await, Sound { leads: 1, entries: 2 });
 }
 
-/// Sends a request, as callers are told to, until the server is back at its database.
-async fn retried(client: &Client, request: &ApplyTriggerRequest) -> ApplyTriggerResponse {
-    eventually("the retry", async || match client.clone().apply_trigger(request.clone()).await {
-        Ok(answer) => Some(answer.into_inner()),
+/// Whether the database has recorded a request, asked in the one way that proves it: the request is sent again, by way
+/// of a server that nothing stands in the way of.
+async fn was_applied(proxy: &Proxy, request: &ApplyTriggerRequest) -> bool {
+    let server = server_on(proxy.direct_url(), &[]).await;
+    let answer = within("the retry", server.client().apply_trigger(request.clone())).await;
+    let replayed = answer.expect("settled").into_inner().replayed;
+    server.stop().await;
+    replayed
+}
+
+/// Sends a request that is recorded, as callers are told to, until its server is back at the database.
+async fn replayed_again(client: &Client, request: &ApplyTriggerRequest) {
+    let send = async || match client.clone().apply_trigger(request.clone()).await {
+        Ok(answer) => Some(answer.into_inner().replayed),
         Err(status) => {
             assert_eq!(status.code(), Code::Unavailable, "{status:?}");
             None
         }
-    })
-    .await
+    };
+    assert!(eventually("the server to be back", send).await, "it was recorded before");
 }
 
 #[tokio::test]
@@ -96,8 +107,9 @@ async fn a_lost_answer_stays_unknown_though_every_later_attempt_fails_at_once() 
         .is(Code::Unavailable, "OUTCOME_UNKNOWN")
         .says("request_id", &request.request_id)
         .asks_to_retry(true);
+    assert!(was_applied(&proxy, &request).await);
     proxy.restore();
-    assert!(retried(&client, &request).await.replayed, "the first attempt had been applied");
+    replayed_again(&client, &request).await;
     assert_eq!(check(server.database_url()).await, Sound { leads: 1, entries: 2 });
 }
 
@@ -115,9 +127,11 @@ async fn what_could_not_be_sent_is_told_as_not_applied() {
         .is(Code::Unavailable, "UNAVAILABLE")
         .says("request_id", &second.request_id)
         .asks_to_retry(true);
+    assert!(!was_applied(&proxy, &second).await);
+    was_applied(&proxy, &first).await;
     proxy.restore();
-    assert!(!retried(&client, &second).await.replayed, "nothing had been applied");
-    retried(&client, &first).await;
+    replayed_again(&client, &second).await;
+    replayed_again(&client, &first).await;
     assert_eq!(check(server.database_url()).await, Sound { leads: 1, entries: 3 });
 }
 

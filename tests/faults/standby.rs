@@ -23,7 +23,14 @@ async fn a_commit_that_the_standby_did_not_confirm_is_of_unknown_outcome() {
     // Nobody by that name will ever confirm.
     operator.run("alter system set synchronous_standby_names = 'nobody'").await;
     operator.run("select pg_reload_conf()").await;
-    let call = tokio::spawn(async move { client.apply_trigger(trigger("lead-1", message_sent())).await });
+    // The setting reaches Postgres's processes in their own time: calls go on until the commit of one waits.
+    let call = tokio::spawn(async move {
+        let mut answer = client.apply_trigger(trigger("lead-1", message_sent())).await;
+        while answer.is_ok() {
+            answer = client.apply_trigger(trigger("lead-1", message_sent())).await;
+        }
+        answer
+    });
     let waiting = "select count(pg_cancel_backend(pid)) from pg_stat_activity where wait_event = 'SyncRep'";
     eventually("a commit that waits", async || (operator.number(waiting).await > 0).then_some(())).await;
     failed(within("the answer", call).await.expect("no panic")).is(Code::Unavailable, "OUTCOME_UNKNOWN");

@@ -45,6 +45,7 @@ impl Trap {
 /// A TCP port before the unix socket of the cluster.
 pub struct Proxy {
     url: String,
+    direct_url: String,
     network: Arc<Network>,
     accepting: tokio::task::JoinHandle<()>,
 }
@@ -70,16 +71,22 @@ impl Proxy {
         let listener = TcpListener::bind("127.0.0.1:0").await.expect("a port");
         let port = listener.local_addr().expect("an address").port();
         let (user, database) = (options.get_username(), options.get_database().expect("a database"));
+        let direct_url = url.to_owned();
         let url = format!("postgres://{user}@127.0.0.1:{port}/{database}?sslmode=disable");
         let (state, trap, sprung) = (watch::Sender::new(State::Open), Mutex::default(), Notify::new());
         let network = Arc::new(Network { socket, state, trap, sprung });
         let accepting = tokio::spawn(accept(listener, Arc::clone(&network)));
-        Self { url, network, accepting }
+        Self { url, direct_url, network, accepting }
     }
 
     /// The database's URL through this network.
     pub fn url(&self) -> &str {
         &self.url
+    }
+
+    /// The database's URL around this network.
+    pub fn direct_url(&self) -> &str {
+        &self.direct_url
     }
 
     pub fn cut(&self) {
