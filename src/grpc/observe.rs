@@ -113,7 +113,7 @@ struct Call {
 }
 
 /// The calls that are counted by name; any other path is a stranger's invention.
-const CALLS: [(&str, &str, &str, &str); 14] = [
+const CALLS: [(&str, &str, &str, &str); 15] = [
     ("/leadpipeline.v1.LeadPipeline/CreateLead", "leadpipeline.v1.LeadPipeline", "CreateLead", "unary"),
     ("/leadpipeline.v1.LeadPipeline/BatchCreateLeads", "leadpipeline.v1.LeadPipeline", "BatchCreateLeads", "unary"),
     ("/leadpipeline.v1.LeadPipeline/GetLead", "leadpipeline.v1.LeadPipeline", "GetLead", "unary"),
@@ -123,6 +123,7 @@ const CALLS: [(&str, &str, &str, &str); 14] = [
     ("/leadpipeline.v1.LeadPipeline/ListStageChanges", "leadpipeline.v1.LeadPipeline", "ListStageChanges", "unary"),
     ("/leadpipeline.v1.LeadPipeline/ExplainLead", "leadpipeline.v1.LeadPipeline", "ExplainLead", "unary"),
     ("/leadpipeline.v1.LeadPipeline/DescribePipeline", "leadpipeline.v1.LeadPipeline", "DescribePipeline", "unary"),
+    ("/leadpipeline.v1.LeadPipeline/ListWatchers", "leadpipeline.v1.LeadPipeline", "ListWatchers", "unary"),
     (
         "/leadpipeline.v1.LeadPipeline/WatchStageChanges",
         "leadpipeline.v1.LeadPipeline",

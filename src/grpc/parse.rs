@@ -223,7 +223,7 @@ pub struct Watch {
 pub fn watch(request: proto::WatchStageChangesRequest, interval: Duration) -> Result<Watch, Invalid> {
     let mut check = Check::default();
     let start = match request.start {
-        None | Some(ProtoStart::Now(_)) => Start::Now,
+        None | Some(ProtoStart::Now(_) | ProtoStart::Snapshot(_)) => Start::Now,
         Some(ProtoStart::Beginning(_)) => Start::Beginning,
         Some(ProtoStart::AfterCursor(cursor)) => Start::AfterCursor(cursor),
     };

@@ -110,5 +110,6 @@ async fn history_page(
     Ok(proto::ListStageChangesResponse {
         changes: entries.iter().map(render::change).collect(),
         next_page_token: next_page_token.unwrap_or_default(),
+        first_version: 1,
     })
 }

@@ -161,6 +161,13 @@ impl LeadPipeline for Service {
         Ok(Response::new(describe::pipeline()))
     }
 
+    async fn list_watchers(
+        &self,
+        _: Request<proto::ListWatchersRequest>,
+    ) -> Result<Response<proto::ListWatchersResponse>, Status> {
+        Err(Status::unimplemented("soon"))
+    }
+
     async fn watch_stage_changes(
         &self,
         request: Request<proto::WatchStageChangesRequest>,

@@ -49,6 +49,7 @@ fn encoded(response: Response) -> EncodedResponse {
             cursor: response.cursor,
             notice: notice.into(),
             behind: response.behind,
+            leads: Vec::new(),
         },
     }
 }

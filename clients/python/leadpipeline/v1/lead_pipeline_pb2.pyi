@@ -28,6 +28,7 @@ class Notice(int, metaclass=_enum_type_wrapper.EnumTypeWrapper):
     NOTICE_CAUGHT_UP: _ClassVar[Notice]
     NOTICE_FELL_BEHIND: _ClassVar[Notice]
     NOTICE_GOING_AWAY: _ClassVar[Notice]
+    NOTICE_SNAPSHOT_COMPLETE: _ClassVar[Notice]
 CHANGE_ORIGIN_UNSPECIFIED: ChangeOrigin
 CHANGE_ORIGIN_MANUAL: ChangeOrigin
 CHANGE_ORIGIN_AUTOMATIC: ChangeOrigin
@@ -35,6 +36,7 @@ NOTICE_UNSPECIFIED: Notice
 NOTICE_CAUGHT_UP: Notice
 NOTICE_FELL_BEHIND: Notice
 NOTICE_GOING_AWAY: Notice
+NOTICE_SNAPSHOT_COMPLETE: Notice
 
 class CreateLeadRequest(_message.Message):
     __slots__ = ("lead_id", "agent_id", "contact_points", "request_id", "actor", "reason")
@@ -201,12 +203,14 @@ class ListStageChangesRequest(_message.Message):
     def __init__(self, lead_id: _Optional[str] = ..., page_size: _Optional[int] = ..., page_token: _Optional[str] = ...) -> None: ...
 
 class ListStageChangesResponse(_message.Message):
-    __slots__ = ("changes", "next_page_token")
+    __slots__ = ("changes", "next_page_token", "first_version")
     CHANGES_FIELD_NUMBER: _ClassVar[int]
     NEXT_PAGE_TOKEN_FIELD_NUMBER: _ClassVar[int]
+    FIRST_VERSION_FIELD_NUMBER: _ClassVar[int]
     changes: _containers.RepeatedCompositeFieldContainer[_stage_change_pb2.StageChange]
     next_page_token: str
-    def __init__(self, changes: _Optional[_Iterable[_Union[_stage_change_pb2.StageChange, _Mapping]]] = ..., next_page_token: _Optional[str] = ...) -> None: ...
+    first_version: int
+    def __init__(self, changes: _Optional[_Iterable[_Union[_stage_change_pb2.StageChange, _Mapping]]] = ..., next_page_token: _Optional[str] = ..., first_version: _Optional[int] = ...) -> None: ...
 
 class ExplainLeadRequest(_message.Message):
     __slots__ = ("lead_id",)
@@ -295,26 +299,32 @@ class TransitionResult(_message.Message):
     def __init__(self, outcome: _Optional[_Union[_stage_change_pb2.Outcome, str]] = ..., to_stages: _Optional[_Iterable[_Union[_lead_pb2.Stage, str]]] = ..., refusal: _Optional[_Union[_error_reason_pb2.ErrorReason, str]] = ..., condition: _Optional[str] = ...) -> None: ...
 
 class WatchStageChangesRequest(_message.Message):
-    __slots__ = ("now", "beginning", "after_cursor", "filter", "include_unchanged", "checkpoint_interval")
+    __slots__ = ("now", "beginning", "after_cursor", "snapshot", "filter", "include_unchanged", "checkpoint_interval")
     NOW_FIELD_NUMBER: _ClassVar[int]
     BEGINNING_FIELD_NUMBER: _ClassVar[int]
     AFTER_CURSOR_FIELD_NUMBER: _ClassVar[int]
+    SNAPSHOT_FIELD_NUMBER: _ClassVar[int]
     FILTER_FIELD_NUMBER: _ClassVar[int]
     INCLUDE_UNCHANGED_FIELD_NUMBER: _ClassVar[int]
     CHECKPOINT_INTERVAL_FIELD_NUMBER: _ClassVar[int]
     now: StartNow
     beginning: StartBeginning
     after_cursor: str
+    snapshot: StartSnapshot
     filter: WatchFilter
     include_unchanged: bool
     checkpoint_interval: _duration_pb2.Duration
-    def __init__(self, now: _Optional[_Union[StartNow, _Mapping]] = ..., beginning: _Optional[_Union[StartBeginning, _Mapping]] = ..., after_cursor: _Optional[str] = ..., filter: _Optional[_Union[WatchFilter, _Mapping]] = ..., include_unchanged: bool = ..., checkpoint_interval: _Optional[_Union[datetime.timedelta, _duration_pb2.Duration, _Mapping]] = ...) -> None: ...
+    def __init__(self, now: _Optional[_Union[StartNow, _Mapping]] = ..., beginning: _Optional[_Union[StartBeginning, _Mapping]] = ..., after_cursor: _Optional[str] = ..., snapshot: _Optional[_Union[StartSnapshot, _Mapping]] = ..., filter: _Optional[_Union[WatchFilter, _Mapping]] = ..., include_unchanged: bool = ..., checkpoint_interval: _Optional[_Union[datetime.timedelta, _duration_pb2.Duration, _Mapping]] = ...) -> None: ...
 
 class StartNow(_message.Message):
     __slots__ = ()
     def __init__(self) -> None: ...
 
 class StartBeginning(_message.Message):
+    __slots__ = ()
+    def __init__(self) -> None: ...
+
+class StartSnapshot(_message.Message):
     __slots__ = ()
     def __init__(self) -> None: ...
 
@@ -333,18 +343,66 @@ class WatchFilter(_message.Message):
     def __init__(self, lead_ids: _Optional[_Iterable[str]] = ..., agent_ids: _Optional[_Iterable[str]] = ..., from_stages: _Optional[_Iterable[_Union[_lead_pb2.Stage, str]]] = ..., to_stages: _Optional[_Iterable[_Union[_lead_pb2.Stage, str]]] = ..., origin: _Optional[_Union[ChangeOrigin, str]] = ...) -> None: ...
 
 class WatchStageChangesResponse(_message.Message):
-    __slots__ = ("changes", "coverage", "cursor", "notice", "behind")
+    __slots__ = ("changes", "coverage", "cursor", "notice", "behind", "leads")
     CHANGES_FIELD_NUMBER: _ClassVar[int]
     COVERAGE_FIELD_NUMBER: _ClassVar[int]
     CURSOR_FIELD_NUMBER: _ClassVar[int]
     NOTICE_FIELD_NUMBER: _ClassVar[int]
     BEHIND_FIELD_NUMBER: _ClassVar[int]
+    LEADS_FIELD_NUMBER: _ClassVar[int]
     changes: _containers.RepeatedCompositeFieldContainer[_stage_change_pb2.StageChange]
     coverage: _containers.RepeatedCompositeFieldContainer[Coverage]
     cursor: str
     notice: Notice
     behind: int
-    def __init__(self, changes: _Optional[_Iterable[_Union[_stage_change_pb2.StageChange, _Mapping]]] = ..., coverage: _Optional[_Iterable[_Union[Coverage, _Mapping]]] = ..., cursor: _Optional[str] = ..., notice: _Optional[_Union[Notice, str]] = ..., behind: _Optional[int] = ...) -> None: ...
+    leads: _containers.RepeatedCompositeFieldContainer[_lead_pb2.Lead]
+    def __init__(self, changes: _Optional[_Iterable[_Union[_stage_change_pb2.StageChange, _Mapping]]] = ..., coverage: _Optional[_Iterable[_Union[Coverage, _Mapping]]] = ..., cursor: _Optional[str] = ..., notice: _Optional[_Union[Notice, str]] = ..., behind: _Optional[int] = ..., leads: _Optional[_Iterable[_Union[_lead_pb2.Lead, _Mapping]]] = ...) -> None: ...
+
+class ListWatchersRequest(_message.Message):
+    __slots__ = ("page_size", "page_token")
+    PAGE_SIZE_FIELD_NUMBER: _ClassVar[int]
+    PAGE_TOKEN_FIELD_NUMBER: _ClassVar[int]
+    page_size: int
+    page_token: str
+    def __init__(self, page_size: _Optional[int] = ..., page_token: _Optional[str] = ...) -> None: ...
+
+class ListWatchersResponse(_message.Message):
+    __slots__ = ("watchers", "next_page_token")
+    WATCHERS_FIELD_NUMBER: _ClassVar[int]
+    NEXT_PAGE_TOKEN_FIELD_NUMBER: _ClassVar[int]
+    watchers: _containers.RepeatedCompositeFieldContainer[Watcher]
+    next_page_token: str
+    def __init__(self, watchers: _Optional[_Iterable[_Union[Watcher, _Mapping]]] = ..., next_page_token: _Optional[str] = ...) -> None: ...
+
+class Watcher(_message.Message):
+    __slots__ = ("id", "peer", "client_name", "filter", "include_unchanged", "positions", "behind", "since", "slow")
+    ID_FIELD_NUMBER: _ClassVar[int]
+    PEER_FIELD_NUMBER: _ClassVar[int]
+    CLIENT_NAME_FIELD_NUMBER: _ClassVar[int]
+    FILTER_FIELD_NUMBER: _ClassVar[int]
+    INCLUDE_UNCHANGED_FIELD_NUMBER: _ClassVar[int]
+    POSITIONS_FIELD_NUMBER: _ClassVar[int]
+    BEHIND_FIELD_NUMBER: _ClassVar[int]
+    SINCE_FIELD_NUMBER: _ClassVar[int]
+    SLOW_FIELD_NUMBER: _ClassVar[int]
+    id: int
+    peer: str
+    client_name: str
+    filter: WatchFilter
+    include_unchanged: bool
+    positions: _containers.RepeatedCompositeFieldContainer[WatcherPosition]
+    behind: int
+    since: _timestamp_pb2.Timestamp
+    slow: bool
+    def __init__(self, id: _Optional[int] = ..., peer: _Optional[str] = ..., client_name: _Optional[str] = ..., filter: _Optional[_Union[WatchFilter, _Mapping]] = ..., include_unchanged: bool = ..., positions: _Optional[_Iterable[_Union[WatcherPosition, _Mapping]]] = ..., behind: _Optional[int] = ..., since: _Optional[_Union[datetime.datetime, _timestamp_pb2.Timestamp, _Mapping]] = ..., slow: bool = ...) -> None: ...
+
+class WatcherPosition(_message.Message):
+    __slots__ = ("partition", "position")
+    PARTITION_FIELD_NUMBER: _ClassVar[int]
+    POSITION_FIELD_NUMBER: _ClassVar[int]
+    partition: int
+    position: int
+    def __init__(self, partition: _Optional[int] = ..., position: _Optional[int] = ...) -> None: ...
 
 class Coverage(_message.Message):
     __slots__ = ("partition", "after", "through")

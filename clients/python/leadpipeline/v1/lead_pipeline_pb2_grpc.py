@@ -36,7 +36,7 @@ class LeadPipelineStub(object):
     Every write has a `request_id` and exactly one effect: sent again with the same content it returns the recorded
     outcome with `replayed` set; with other content it is ALREADY_EXISTS (REQUEST_ID_REUSED). Content is every field as
     sent but `request_id`, `expected_version` and `validate_only`. A refused call and one with `validate_only` don't use
-    the id up.
+    the id up. The replay of a call whose history an operator has pruned has its outcome, and no changes.
 
     Errors carry google.rpc.ErrorInfo with a reason of `ErrorReason`, BadRequest with the fields that are wrong, and
     RetryInfo where waiting helps. Any call may end with INTERNAL, UNAVAILABLE (retry) or DEADLINE_EXCEEDED.
@@ -98,6 +98,11 @@ class LeadPipelineStub(object):
                 request_serializer=leadpipeline_dot_v1_dot_lead__pipeline__pb2.WatchStageChangesRequest.SerializeToString,
                 response_deserializer=leadpipeline_dot_v1_dot_lead__pipeline__pb2.WatchStageChangesResponse.FromString,
                 _registered_method=True)
+        self.ListWatchers = channel.unary_unary(
+                '/leadpipeline.v1.LeadPipeline/ListWatchers',
+                request_serializer=leadpipeline_dot_v1_dot_lead__pipeline__pb2.ListWatchersRequest.SerializeToString,
+                response_deserializer=leadpipeline_dot_v1_dot_lead__pipeline__pb2.ListWatchersResponse.FromString,
+                _registered_method=True)
 
 
 class LeadPipelineServicer(object):
@@ -111,7 +116,7 @@ class LeadPipelineServicer(object):
     Every write has a `request_id` and exactly one effect: sent again with the same content it returns the recorded
     outcome with `replayed` set; with other content it is ALREADY_EXISTS (REQUEST_ID_REUSED). Content is every field as
     sent but `request_id`, `expected_version` and `validate_only`. A refused call and one with `validate_only` don't use
-    the id up.
+    the id up. The replay of a call whose history an operator has pruned has its outcome, and no changes.
 
     Errors carry google.rpc.ErrorInfo with a reason of `ErrorReason`, BadRequest with the fields that are wrong, and
     RetryInfo where waiting helps. Any call may end with INTERNAL, UNAVAILABLE (retry) or DEADLINE_EXCEEDED.
@@ -202,12 +207,25 @@ class LeadPipelineServicer(object):
         raise NotImplementedError('Method not implemented!')
 
     def WatchStageChanges(self, request, context):
-        """Streams stage changes: history from where the caller says, then live changes, without a gap or a duplicate. The
-        stream has no end of its own. The first response is a checkpoint with the cursor. A slow reader costs latency, never
-        changes. When the server stops, a response with NOTICE_GOING_AWAY comes last, then the status UNAVAILABLE: watch
-        again `after_cursor`.
+        """Streams stage changes: a snapshot of the leads if asked for, history from where the caller says, then live changes,
+        without a gap or a duplicate. The first response is a checkpoint with the cursor. A slow reader costs latency, never
+        changes. When the server stops or the stream reaches its age limit (a setting), a response with NOTICE_GOING_AWAY
+        comes last, then the status UNAVAILABLE: watch again `after_cursor`, on any replica.
 
-        Example: `{"beginning": {}, "filter": {"agent_ids": ["anna"]}}`
+        Metadata `client-name` (up to 100 characters of printable ASCII) names the watcher in ListWatchers; without it the
+        `user-agent` does.
+
+        Example: `{"snapshot": {}, "filter": {"agent_ids": ["anna"]}}`
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def ListWatchers(self, request, context):
+        """Lists the watches that are open on the replica that answers: who watches what, and how far behind. Other replicas
+        have watches of their own: ask each.
+
+        Example: `{"page_size": 100}`
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
@@ -266,6 +284,11 @@ def add_LeadPipelineServicer_to_server(servicer, server):
                     request_deserializer=leadpipeline_dot_v1_dot_lead__pipeline__pb2.WatchStageChangesRequest.FromString,
                     response_serializer=leadpipeline_dot_v1_dot_lead__pipeline__pb2.WatchStageChangesResponse.SerializeToString,
             ),
+            'ListWatchers': grpc.unary_unary_rpc_method_handler(
+                    servicer.ListWatchers,
+                    request_deserializer=leadpipeline_dot_v1_dot_lead__pipeline__pb2.ListWatchersRequest.FromString,
+                    response_serializer=leadpipeline_dot_v1_dot_lead__pipeline__pb2.ListWatchersResponse.SerializeToString,
+            ),
     }
     generic_handler = grpc.method_handlers_generic_handler(
             'leadpipeline.v1.LeadPipeline', rpc_method_handlers)
@@ -285,7 +308,7 @@ class LeadPipeline(object):
     Every write has a `request_id` and exactly one effect: sent again with the same content it returns the recorded
     outcome with `replayed` set; with other content it is ALREADY_EXISTS (REQUEST_ID_REUSED). Content is every field as
     sent but `request_id`, `expected_version` and `validate_only`. A refused call and one with `validate_only` don't use
-    the id up.
+    the id up. The replay of a call whose history an operator has pruned has its outcome, and no changes.
 
     Errors carry google.rpc.ErrorInfo with a reason of `ErrorReason`, BadRequest with the fields that are wrong, and
     RetryInfo where waiting helps. Any call may end with INTERNAL, UNAVAILABLE (retry) or DEADLINE_EXCEEDED.
@@ -551,6 +574,33 @@ class LeadPipeline(object):
             '/leadpipeline.v1.LeadPipeline/WatchStageChanges',
             leadpipeline_dot_v1_dot_lead__pipeline__pb2.WatchStageChangesRequest.SerializeToString,
             leadpipeline_dot_v1_dot_lead__pipeline__pb2.WatchStageChangesResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def ListWatchers(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/leadpipeline.v1.LeadPipeline/ListWatchers',
+            leadpipeline_dot_v1_dot_lead__pipeline__pb2.ListWatchersRequest.SerializeToString,
+            leadpipeline_dot_v1_dot_lead__pipeline__pb2.ListWatchersResponse.FromString,
             options,
             channel_credentials,
             insecure,
