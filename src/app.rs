@@ -292,7 +292,10 @@ fn watch_settings(config: &Config) -> WatchSettings {
         response_entries: limits.response_entries,
         response_bytes: limits.response_bytes,
         log_page: limits.log_page,
+        log_pages: limits.log_pages,
         log_readers: limits.log_readers,
+        snapshot_page: limits.snapshot_page,
+        age: limits.watch_age,
         watchers: limits.watchers,
     }
 }

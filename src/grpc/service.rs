@@ -163,15 +163,15 @@ impl LeadPipeline for Service {
 
     async fn list_watchers(
         &self,
-        _: Request<proto::ListWatchersRequest>,
+        request: Request<proto::ListWatchersRequest>,
     ) -> Result<Response<proto::ListWatchersResponse>, Status> {
-        Err(Status::unimplemented("soon"))
+        watch::list_watchers(self.calls(None)?, request.get_ref()).map(Response::new)
     }
 
     async fn watch_stage_changes(
         &self,
         request: Request<proto::WatchStageChangesRequest>,
     ) -> Result<Response<Self::WatchStageChangesStream>, Status> {
-        watch::watch_stage_changes(self.calls(None)?, request.into_inner()).await.map(Response::new)
+        watch::watch_stage_changes(self.calls(None)?, request).await.map(Response::new)
     }
 }
