@@ -77,6 +77,11 @@ impl Process {
         self.address.expect("it serves")
     }
 
+    /// The number of the process.
+    pub fn id(&self) -> u32 {
+        self.child.id().expect("it runs")
+    }
+
     pub fn client(&self) -> Client {
         client_at(self.address())
     }
