@@ -71,6 +71,12 @@ impl Service {
         self.calls.get().map_or(0, |calls| calls.writers.waiting())
     }
 
+    /// How many watches have fallen behind.
+    #[must_use]
+    pub fn slow_watchers(&self) -> usize {
+        self.calls.get().map_or(0, |calls| calls.hub.slow_watchers())
+    }
+
     /// `request_id` is set on a write.
     pub(super) fn calls(&self, request_id: Option<&str>) -> Result<&Calls, Status> {
         self.calls.get().ok_or_else(|| status::not_ready(request_id))

@@ -1,6 +1,7 @@
 //! The hub: one ring a partition, kept up to date by this replica's writers and by the log.
 
 use super::filter::Filter;
+use super::pace::Pace;
 use super::pages::{Next, Page, Pages};
 use super::ring::{Appended, Found, Item, Ring};
 use super::seats::{About, Seat, Seats};
@@ -24,6 +25,7 @@ pub struct Hub {
     encode: Encoder,
     rings: Box<[Mutex<Ring>]>,
     pages: Pages,
+    pace: Pace,
     seats: Seats,
     /// Marked whenever there may be something new for a watcher.
     changed: watch::Sender<()>,
@@ -115,6 +117,7 @@ impl Hub {
             encode,
             rings: (0..store.partitions()).map(|_| Mutex::default()).collect(),
             pages: Pages::new(settings.log_page, settings.log_pages),
+            pace: Pace::new(settings.snapshot_pace / settings.snapshot_page as f64),
             seats: Seats::new(settings.watchers, store.partitions()),
             changed: watch::Sender::new(()),
             wake: Notify::new(),
@@ -178,6 +181,12 @@ impl Hub {
         self.seats.list(after, limit).into_iter().map(state).collect()
     }
 
+    /// How many watchers have fallen behind, and haven't caught up yet.
+    #[must_use]
+    pub fn slow_watchers(&self) -> usize {
+        self.seats.list(0, usize::MAX).iter().filter(|seat| seat.fell_behind.load(Ordering::Relaxed)).count()
+    }
+
     /// What the ring has behind `after`.
     pub(super) fn recent(&self, partition: i32, after: i64, most: usize) -> Found {
         self.ring(partition).read(after, most)
@@ -215,6 +224,7 @@ impl Hub {
 
     /// A page of a snapshot.
     pub(super) async fn lead_page(&self, page: PageOf<'_>) -> Result<LeadPage, StoreError> {
+        self.pace.turn().await;
         let _turn = self.turn().await;
         self.store.lead_page(page).await
     }
@@ -342,7 +352,10 @@ impl Hub {
 
     fn appended(&self, appended: &Appended) {
         match appended {
-            Appended::Done => self.tell_watchers(),
+            Appended::Done => {
+                self.pace.written();
+                self.tell_watchers();
+            }
             Appended::Hole => self.poll.notify_one(),
             Appended::Diverged => self.diverge(),
         }

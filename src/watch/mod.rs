@@ -5,6 +5,7 @@
 mod cursor;
 mod filter;
 mod hub;
+mod pace;
 mod pages;
 mod ring;
 mod seats;
@@ -45,6 +46,8 @@ pub struct WatchSettings {
     pub log_readers: usize,
     /// Leads in one page of a snapshot.
     pub snapshot_page: i64,
+    /// Leads a second that snapshots send, all together, while leads are written.
+    pub snapshot_pace: f64,
     /// How long a watch lasts, about: then it is asked to begin again.
     pub age: Duration,
     /// Watchers that this replica serves at the same time.
