@@ -39,13 +39,17 @@ pub fn filtered(filter: WatchFilter) -> WatchStageChangesRequest {
 }
 
 impl Watching {
-    /// Begins a watch that is accepted: its first response is a checkpoint with the start of every partition.
+    /// Begins a watch that is accepted.
     pub async fn start(client: &mut Client, request: WatchStageChangesRequest) -> Self {
-        let starting = within("the start of a watch", client.watch_stage_changes(request)).await;
-        let stream = starting.expect("the watch begins").into_inner();
+        Self::try_start(client, request).await.expect("the watch begins")
+    }
+
+    /// Begins a watch. If it is accepted, its first response is a checkpoint with the start of every partition.
+    pub async fn try_start(client: &mut Client, request: WatchStageChangesRequest) -> Result<Self, Status> {
+        let stream = within("the start of a watch", client.watch_stage_changes(request)).await?.into_inner();
         let mut watching =
             Self { stream, through: BTreeMap::new(), cursor: String::new(), notices: Vec::new(), behind: 0 };
-        let first = watching.receive().await.expect("the first response");
+        let first = watching.receive().await?;
         assert_eq!(first.changes, Vec::new(), "the first response is a checkpoint");
         for Coverage { partition, after, through } in &first.coverage {
             assert_eq!(after, through, "the first coverage is where partition {partition} starts");
@@ -54,7 +58,7 @@ impl Watching {
         let partitions = i32::try_from(first.coverage.len()).expect("few partitions");
         assert!(watching.through.keys().copied().eq(0..partitions), "every partition from the first on");
         assert!(partitions > 0, "the first response has coverage");
-        watching
+        Ok(watching)
     }
 
     async fn receive(&mut self) -> Result<WatchStageChangesResponse, Status> {
@@ -146,6 +150,11 @@ impl Watching {
         };
         within("the end of the stream", reading).await
     }
+}
+
+/// The same watch, with every entry that is recorded.
+pub fn unfiltered(request: WatchStageChangesRequest) -> WatchStageChangesRequest {
+    WatchStageChangesRequest { include_unchanged: true, ..request }
 }
 
 /// What identifies a change, for comparisons.
