@@ -46,24 +46,28 @@ pub fn filtered(filter: WatchFilter) -> WatchStageChangesRequest {
 }
 
 impl Watching {
-    /// Begins a watch that is accepted: its first response is a checkpoint with the start of every partition.
+    /// Begins a watch that is accepted.
     pub async fn start(client: &mut Client, request: WatchStageChangesRequest) -> Self {
-        let watching = Self::begin(client, request, false).await;
+        Self::try_start(client, request).await.expect("the watch begins")
+    }
+
+    /// Begins a watch. If it is accepted, its first response is a checkpoint with the start of every partition.
+    pub async fn try_start(client: &mut Client, request: WatchStageChangesRequest) -> Result<Self, Status> {
+        let watching = Self::begin(client, request, false).await?;
         assert!(!watching.through.is_empty(), "the first response has coverage");
-        watching
+        Ok(watching)
     }
 
     /// The same for a snapshot, or its middle: the first response names the partitions that it has come to.
     pub async fn start_snapshot(client: &mut Client, request: WatchStageChangesRequest) -> Self {
-        Self::begin(client, request, true).await
+        Self::begin(client, request, true).await.expect("the watch begins")
     }
 
-    async fn begin(client: &mut Client, request: WatchStageChangesRequest, snapshot: bool) -> Self {
-        let starting = within("the start of a watch", client.watch_stage_changes(request)).await;
-        let stream = starting.expect("the watch begins").into_inner();
+    async fn begin(client: &mut Client, request: WatchStageChangesRequest, snapshot: bool) -> Result<Self, Status> {
+        let stream = within("the start of a watch", client.watch_stage_changes(request)).await?.into_inner();
         let (through, cursor, notices) = (BTreeMap::new(), String::new(), Vec::new());
         let mut watching = Self { stream, through, cursor, notices, behind: 0, snapshot };
-        let first = watching.receive().await.expect("the first response");
+        let first = watching.receive().await?;
         assert!(first.changes.is_empty() && first.leads.is_empty(), "the first response is a checkpoint");
         for Coverage { partition, after, through } in &first.coverage {
             assert_eq!(after, through, "the first coverage is where partition {partition} starts");
@@ -71,7 +75,7 @@ impl Watching {
         }
         let partitions = i32::try_from(first.coverage.len()).expect("few partitions");
         assert!(watching.through.keys().copied().eq(0..partitions), "every partition from the first on");
-        watching
+        Ok(watching)
     }
 
     async fn receive(&mut self) -> Result<WatchStageChangesResponse, Status> {
@@ -193,6 +197,11 @@ impl View {
     pub fn of(leads: &[Lead]) -> Self {
         Self(leads.iter().map(|lead| (lead.lead_id.clone(), (lead.version, lead.stage))).collect())
     }
+}
+
+/// The same watch, with every entry that is recorded.
+pub fn unfiltered(request: WatchStageChangesRequest) -> WatchStageChangesRequest {
+    WatchStageChangesRequest { include_unchanged: true, ..request }
 }
 
 /// What identifies a change, for comparisons.
