@@ -31,7 +31,7 @@ pub struct Hub {
     changed: watch::Sender<()>,
     /// Wakes the task that wakes the watchers, when there are many.
     wake: Notify,
-    /// Moved when the database turns out to have lost history: every stream of an earlier generation ends.
+    /// Moved when the database turns out to have lost history: every stream looks whether it has seen any of that.
     generation: AtomicU64,
     /// Wakes the poller before its time.
     poll: Notify,
@@ -361,9 +361,11 @@ impl Hub {
         }
     }
 
-    /// The database has lost history that was streamed: every running stream ends with that word.
+    /// The database has lost history that was streamed: every stream that has seen some of it ends with that word.
     fn diverge(&self) {
-        tracing::error!("the database has lost entries that were streamed: every watch ends with CURSOR_DIVERGED");
+        tracing::error!(
+            "the database has lost entries that were streamed: watches that saw them end with CURSOR_DIVERGED"
+        );
         self.forget();
         self.generation.fetch_add(1, Ordering::AcqRel);
         counter!("lead_pipeline_watch_diverged_total").increment(1);

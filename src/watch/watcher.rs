@@ -195,9 +195,7 @@ impl Watcher {
         }
         loop {
             self.changes.mark_unchanged();
-            if self.hub.generation() != self.generation {
-                return Err(WatchError::CursorDiverged);
-            }
+            self.check_history().await?;
             self.ending = self.ends_now();
             if self.ending.is_some() {
                 self.notice = Some(Notice::GoingAway);
@@ -221,6 +219,16 @@ impl Watcher {
                 tokio::task::yield_now().await;
             }
         }
+    }
+
+    /// Ends the stream if the database turned out to have lost history, unless it is none that the stream has seen.
+    async fn check_history(&mut self) -> Result<(), WatchError> {
+        let generation = self.hub.generation();
+        if generation != self.generation {
+            check(&self.hub, &self.phase(), &self.marks()).await?;
+            self.generation = generation;
+        }
+        Ok(())
     }
 
     fn ends_now(&self) -> Option<WatchError> {

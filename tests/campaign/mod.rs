@@ -8,6 +8,7 @@ mod foreign_transaction;
 mod idle_watchers;
 mod latency;
 mod load;
+mod restarts;
 mod snapshot;
 mod stage;
 mod stalled_readers;
