@@ -208,7 +208,7 @@ impl Watcher {
         for step in 0..partitions {
             let partition = (self.turn + step) % partitions;
             let after = self.places[partition].mark;
-            match self.hub.recent(partition as i32, after.position, room.entries) {
+            match self.hub.recent(partition as i32, after, room.entries) {
                 Found::Nothing => (),
                 Found::Chunks(chunks, first) => {
                     let items = chunks.iter().flat_map(|chunk| chunk.iter()).skip(first);
