@@ -7,6 +7,7 @@ mod domain;
 mod embedded;
 mod faults;
 mod plans;
+mod pruning;
 mod rules;
 mod settings;
 mod support;

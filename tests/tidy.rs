@@ -29,7 +29,7 @@ fn module(name: &str) -> &str {
 }
 
 /// What each module may use of this crate.
-const MAY_USE: [(&str, &[&str]); 13] = [
+const MAY_USE: [(&str, &[&str]); 14] = [
     ("domain", &["domain"]),
     ("store", &["domain", "store"]),
     ("writer", &["domain", "store", "writer"]),
@@ -37,11 +37,15 @@ const MAY_USE: [(&str, &[&str]); 13] = [
     ("proto", &[]),
     ("grpc", &["domain", "store", "writer", "watch", "proto", "grpc"]),
     ("cli", &["proto", "cli"]),
+    ("admin", &["domain", "store", "admin"]),
     ("http", &["telemetry"]),
     ("telemetry", &["config", "store"]),
     ("config", &[]),
     ("app", &["config", "grpc", "http", "store", "telemetry", "watch", "writer"]),
-    ("lib", &["app", "cli", "config", "domain", "grpc", "http", "proto", "store", "telemetry", "watch", "writer"]),
+    (
+        "lib",
+        &["admin", "app", "cli", "config", "domain", "grpc", "http", "proto", "store", "telemetry", "watch", "writer"],
+    ),
     ("main", &[]),
 ];
 
