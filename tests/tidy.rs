@@ -29,14 +29,15 @@ fn module(name: &str) -> &str {
 }
 
 /// What each module may use of this crate.
-const MAY_USE: [(&str, &[&str]); 13] = [
+const MAY_USE: [(&str, &[&str]); 14] = [
     ("domain", &["domain"]),
     ("store", &["domain", "store"]),
     ("writer", &["domain", "store", "writer"]),
     ("watch", &["domain", "store", "writer", "watch"]),
     ("proto", &[]),
     ("grpc", &["domain", "store", "writer", "watch", "proto", "grpc"]),
-    ("cli", &["proto", "cli"]),
+    ("record", &["proto"]),
+    ("cli", &["proto", "record", "cli"]),
     ("http", &["telemetry"]),
     ("telemetry", &["config", "store"]),
     ("config", &[]),
