@@ -2,6 +2,7 @@
 //!
 //! The modules, in the order data flows (upwards: each uses only those below it):
 
+pub mod admin;
 pub mod app;
 pub mod cli;
 pub mod config;

@@ -1,6 +1,7 @@
 //! The program: parses arguments, starts, waits, and says by its exit code how it went.
 
 use clap::{Parser, Subcommand};
+use lead_pipeline::admin::verify::{self, Verify};
 use lead_pipeline::app::App;
 use lead_pipeline::cli::apply::{self, Apply};
 use lead_pipeline::config::Config;
@@ -23,6 +24,8 @@ enum Command {
     Serve(Box<Config>),
     /// Sends a file of calls to a running server.
     Apply(Box<Apply>),
+    /// Checks a database, and what clients recorded of it.
+    Verify(Box<Verify>),
 }
 
 #[tokio::main]
@@ -30,6 +33,7 @@ async fn main() -> ExitCode {
     match Arguments::parse().command {
         Command::Serve(config) => serve(*config).await,
         Command::Apply(arguments) => apply::run(*arguments).await,
+        Command::Verify(arguments) => verify::run(*arguments).await,
     }
 }
 

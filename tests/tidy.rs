@@ -29,7 +29,7 @@ fn module(name: &str) -> &str {
 }
 
 /// What each module may use of this crate.
-const MAY_USE: [(&str, &[&str]); 14] = [
+const MAY_USE: [(&str, &[&str]); 15] = [
     ("domain", &["domain"]),
     ("store", &["domain", "store"]),
     ("writer", &["domain", "store", "writer"]),
@@ -38,6 +38,7 @@ const MAY_USE: [(&str, &[&str]); 14] = [
     ("grpc", &["domain", "store", "writer", "watch", "proto", "grpc"]),
     ("record", &["proto"]),
     ("cli", &["proto", "record", "cli"]),
+    ("admin", &["domain", "store", "proto", "record", "admin"]),
     ("http", &["telemetry"]),
     ("telemetry", &["config", "store"]),
     ("config", &[]),
