@@ -5,5 +5,5 @@ mod filters;
 mod live;
 mod replicas;
 mod slow;
-mod starts;
+pub mod starts;
 mod stop;
