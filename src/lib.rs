@@ -12,6 +12,7 @@ mod http;
 
 pub mod grpc;
 pub mod proto;
+pub mod record;
 
 pub mod watch;
 pub mod writer;

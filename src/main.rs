@@ -2,6 +2,7 @@
 
 use clap::{Parser, Subcommand};
 use lead_pipeline::admin::prune::{self, Prune};
+use lead_pipeline::admin::verify::{self, Verify};
 use lead_pipeline::app::App;
 use lead_pipeline::cli::apply::{self, Apply};
 use lead_pipeline::config::Config;
@@ -26,6 +27,8 @@ enum Command {
     Apply(Box<Apply>),
     /// Takes old history away, or says how much there is.
     Prune(Box<Prune>),
+    /// Checks a database, and what clients recorded of it.
+    Verify(Box<Verify>),
 }
 
 #[tokio::main]
@@ -34,6 +37,7 @@ async fn main() -> ExitCode {
         Command::Serve(config) => serve(*config).await,
         Command::Apply(arguments) => apply::run(*arguments).await,
         Command::Prune(arguments) => prune::run(*arguments).await,
+        Command::Verify(arguments) => verify::run(*arguments).await,
     }
 }
 

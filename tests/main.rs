@@ -12,5 +12,6 @@ mod rules;
 mod settings;
 mod support;
 mod tidy;
+mod verifying;
 mod watching;
 mod witness;

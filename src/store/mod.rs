@@ -1,6 +1,7 @@
 //! All SQL of the service. Comes in: what to read, and batches that were decided. Goes out: domain values and entries
 //! with their positions. Never decides anything, and never holds a transaction open between two calls.
 
+mod audit;
 mod clock;
 mod columns;
 mod connect;
@@ -17,6 +18,7 @@ mod snapshot;
 mod types;
 mod write;
 
+pub use audit::{Audit, AuditHead, Histories, LeadThen, PrunedRequest, Read};
 pub use clock::Clock;
 pub use connect::{Connect, ConnectSettings, connect};
 pub use entry::{Cause, Digest, Entry};
