@@ -3,4 +3,8 @@
 
 pub mod apply;
 
+mod connect;
+mod contract;
+mod retry;
+mod signals;
 mod values;
