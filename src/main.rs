@@ -3,6 +3,8 @@
 use clap::{Parser, Subcommand};
 use lead_pipeline::app::App;
 use lead_pipeline::cli::apply::{self, Apply};
+use lead_pipeline::cli::watch::{self, Watch};
+use lead_pipeline::cli::watchers::{self, Watchers};
 use lead_pipeline::config::Config;
 use lead_pipeline::telemetry;
 use std::process::ExitCode;
@@ -23,6 +25,10 @@ enum Command {
     Serve(Box<Config>),
     /// Sends a file of calls to a running server.
     Apply(Box<Apply>),
+    /// Prints stage changes as they happen, and proves that none is missing.
+    Watch(Box<Watch>),
+    /// Lists who watches a running server, and how far behind.
+    Watchers(Watchers),
 }
 
 #[tokio::main]
@@ -30,6 +36,8 @@ async fn main() -> ExitCode {
     match Arguments::parse().command {
         Command::Serve(config) => serve(*config).await,
         Command::Apply(arguments) => apply::run(*arguments).await,
+        Command::Watch(arguments) => watch::run(*arguments).await,
+        Command::Watchers(arguments) => watchers::run(arguments).await,
     }
 }
 
