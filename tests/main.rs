@@ -10,5 +10,6 @@ mod rules;
 mod settings;
 mod support;
 mod tidy;
+mod watch_command;
 mod watching;
 mod witness;
