@@ -1,6 +1,7 @@
 # Every target sets up what it needs first; the second time that takes no time. Works with GNU make 3.81 (macOS).
 ## make run               build the server and run it (ARGS="--listen 0.0.0.0:50051 ..." is handed on)
 ## make test              run every test (ARGS="watch::" runs only those with that name)
+## make campaign          the promises at full size: prints figures, takes half an hour (ARGS="snapshot" runs only that)
 ## make lint              format, clippy, dependencies, protos, scripts, drift of generated code
 ## make generate          write the generated code anew: the Python client and the checked queries (.sqlx)
 ## make check-generated   fail if `make generate` would change anything
@@ -18,6 +19,10 @@ run:
 test:
 	@scripts/setup test && LEAD_PIPELINE_TEST_PYTHON="$(CURDIR)/.tools/venv/bin/python" cargo test --locked $(ARGS)
 
+campaign:
+	@scripts/setup test && cargo test --release --locked --test it -- --ignored --nocapture --test-threads=1 \
+	$(if $(ARGS),campaign::$(ARGS),campaign::)
+
 lint:
 	@scripts/setup lint && scripts/lint
 
@@ -27,4 +32,4 @@ generate:
 check-generated:
 	@scripts/setup generate && scripts/generate --check
 
-.PHONY: help run test lint generate check-generated
+.PHONY: help run test campaign lint generate check-generated

@@ -32,6 +32,7 @@ fn main() -> Result<(), Box<dyn std::error::Error>> {
     std::fs::create_dir_all(&server)?;
     tonic_prost_build::configure()
         .build_client(false)
+        .codec_path("crate::grpc::codec::PipelineCodec")
         .extern_path(".leadpipeline.v1.WatchStageChangesResponse", "crate::grpc::EncodedResponse")
         .extern_path(".leadpipeline.v1", "crate::proto")
         .extern_path(".google.rpc", "::tonic_types::pb")

@@ -292,7 +292,11 @@ fn watch_settings(config: &Config) -> WatchSettings {
         response_entries: limits.response_entries,
         response_bytes: limits.response_bytes,
         log_page: limits.log_page,
+        log_pages: limits.log_pages,
         log_readers: limits.log_readers,
+        snapshot_page: limits.snapshot_page,
+        snapshot_pace: f64::from(limits.snapshot_pace),
+        age: limits.watch_age,
         watchers: limits.watchers,
     }
 }
@@ -317,6 +321,7 @@ async fn pulse(store: Store, service: Service, health: Health, healthy: Arc<Atom
             }
             gauge!("lead_pipeline_database_up").set(f64::from(u8::from(alive)));
             gauge!("lead_pipeline_queue_commands").set(service.waiting() as f64);
+            gauge!("lead_pipeline_watchers_slow").set(service.slow_watchers() as f64);
             // Without this the histograms keep every value since the last look.
             telemetry::metrics().run_upkeep();
         }

@@ -123,14 +123,27 @@ pub struct Limits {
     #[arg(long, default_value_t = 512, value_parser = count(1, 100_000))]
     pub response_entries: usize,
     /// Bytes of changes in one response of a watch, about.
-    #[arg(long, default_value_t = 256 * 1024, value_parser = count(1, 4 * 1024 * 1024))]
+    #[arg(long, default_value_t = 64 * 1024, value_parser = count(1, 4 * 1024 * 1024))]
     pub response_bytes: usize,
     /// Entries that one read of the log brings.
     #[arg(long, default_value_t = 1000, value_parser = clap::value_parser!(i64).range(1..=100_000))]
     pub log_page: i64,
-    /// Reads of the log that watches do at the same time.
+    /// Pages of the log that are kept for other watches (about 700 bytes an entry).
+    #[arg(long, default_value = "16")]
+    pub log_pages: NonZeroUsize,
+    /// Reads of the log and of snapshots that watches do at the same time.
     #[arg(long, default_value_t = 4, value_parser = count(1, 1000))]
     pub log_readers: usize,
+    /// Leads in one page of a snapshot.
+    #[arg(long, default_value_t = 500, value_parser = clap::value_parser!(i64).range(1..=10_000))]
+    pub snapshot_page: i64,
+    /// Leads a second that snapshots send, all together, while leads are written; as many as can be while none are.
+    #[arg(long, default_value_t = 15_000, value_parser = clap::value_parser!(u32).range(1..=10_000_000))]
+    pub snapshot_pace: u32,
+    /// How long a watch lasts: then it gets its cursor and is asked to begin again, on another replica maybe. Each ends
+    /// up to a tenth earlier, not all at once.
+    #[arg(long, default_value = "12h", value_parser = duration)]
+    pub watch_age: Duration,
     /// How long a stop waits for what is under way.
     #[arg(long, default_value = "10s", value_parser = duration)]
     pub stop_grace: Duration,

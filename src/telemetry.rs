@@ -60,6 +60,11 @@ fn describe() {
     describe_counter!("lead_pipeline_entries_total", "History entries that this replica wrote.");
     describe_gauge!("lead_pipeline_queue_commands", "Commands that wait for a writer.");
     describe_gauge!("lead_pipeline_watchers", "Watches that are open.");
+    describe_gauge!("lead_pipeline_watchers_slow", "Watches that fell behind and read from the log.");
     describe_histogram!("lead_pipeline_watch_behind", "Positions a watch still had to read when a response was sent.");
+    describe_counter!("lead_pipeline_watch_changes_total", "Changes that were sent to watches.");
+    describe_counter!("lead_pipeline_watch_log_reads_total", "Pages of the log that were read for watches.");
+    describe_counter!("lead_pipeline_watch_fell_behind_total", "Watches that fell behind and went on from the log.");
+    describe_counter!("lead_pipeline_watch_diverged_total", "Times that the database had lost streamed history.");
     describe_gauge!("lead_pipeline_database_up", "1 if the database can be reached, else 0.");
 }

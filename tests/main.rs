@@ -2,6 +2,7 @@
 
 mod apply;
 mod calls;
+mod campaign;
 mod domain;
 mod embedded;
 mod faults;

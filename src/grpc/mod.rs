@@ -2,6 +2,7 @@
 //! Never decides anything about a lead, and never shows a client an internal text.
 
 mod check;
+mod codec;
 mod describe;
 mod digest;
 mod encoded;

@@ -10,9 +10,9 @@ use crate::proto;
 use crate::proto::trigger::Kind;
 use crate::proto::watch_stage_changes_request::Start as ProtoStart;
 use crate::store::LeadFilter;
-use crate::watch::{Filter, Origin, Start};
+use crate::watch::{About, Filter, Origin, Start, WatchOrder};
 use crate::writer::{Body, Command};
-use std::collections::HashSet;
+use std::collections::{BTreeSet, HashSet};
 use std::time::Duration;
 
 /// Ids in one filter of a watch.
@@ -212,25 +212,27 @@ pub fn lead_filter(check: &mut Check, request: &proto::ListLeadsRequest) -> Opti
     Some(LeadFilter { agent, stages, dead: request.dead })
 }
 
-/// What to watch, from where, and after how long a silence to send a checkpoint.
-pub struct Watch {
-    pub start: Start,
-    pub filter: Filter,
-    pub interval: Duration,
-}
-
-/// A watch; `interval` is the server's own checkpoint interval.
-pub fn watch(request: proto::WatchStageChangesRequest, interval: Duration) -> Result<Watch, Invalid> {
+/// What to watch, from where; `interval` is the server's own checkpoint interval.
+pub fn watch(
+    request: proto::WatchStageChangesRequest,
+    interval: Duration,
+    about: About,
+) -> Result<WatchOrder, Invalid> {
     let mut check = Check::default();
     let start = match request.start {
-        None | Some(ProtoStart::Now(_) | ProtoStart::Snapshot(_)) => Start::Now,
+        None | Some(ProtoStart::Now(_)) => Start::Now,
+        Some(ProtoStart::Snapshot(_)) => Start::Snapshot,
         Some(ProtoStart::Beginning(_)) => Start::Beginning,
         Some(ProtoStart::AfterCursor(cursor)) => Start::AfterCursor(cursor),
     };
     let filter = watch_filter(&mut check, &request.filter.unwrap_or_default(), request.include_unchanged);
     let interval = checkpoint_interval(&mut check, request.checkpoint_interval, interval);
-    let watch = || Some(Watch { start, filter: filter?, interval: interval? });
-    check.done(watch())
+    if matches!(start, Start::Snapshot) && filter.as_ref().is_some_and(|filter| filter.origin.is_some()) {
+        let what = "can't go with a snapshot, whose leads have no origin: leave it unset, or start elsewhere";
+        check.wrong("filter.origin", what);
+    }
+    let order = || Some(WatchOrder { start, filter: filter?, interval: interval?, about });
+    check.done(order())
 }
 
 fn checkpoint_interval(check: &mut Check, asked: Option<prost_types::Duration>, default: Duration) -> Option<Duration> {
@@ -265,12 +267,12 @@ fn watch_filter(check: &mut Check, filter: &proto::WatchFilter, unchanged: bool)
     Some(Filter { leads: leads?, agents: agents?, from: from?, to: to?, origin, unchanged })
 }
 
-fn ids<T: Eq + std::hash::Hash>(
+fn ids<T: Ord>(
     check: &mut Check,
     field: &str,
     texts: &[String],
     parse: fn(&mut Check, &str, &str) -> Option<T>,
-) -> Option<HashSet<T>> {
+) -> Option<BTreeSet<T>> {
     if texts.len() > FILTER_IDS {
         check.wrong(field, format!("has {} ids, but may have at most {FILTER_IDS}", texts.len()));
         return None;
@@ -280,13 +282,10 @@ fn ids<T: Eq + std::hash::Hash>(
     ids.collect::<Vec<_>>().into_iter().collect()
 }
 
-fn watch_stages(check: &mut Check, field: &str, codes: &[i32]) -> Option<Vec<Stage>> {
+fn watch_stages(check: &mut Check, field: &str, codes: &[i32]) -> Option<BTreeSet<Stage>> {
     let stages = codes.iter().enumerate().map(|(place, code)| check.stage(&format!("{field}[{place}]"), *code));
     // Every mistake is to be found, so no early end.
-    let mut stages = stages.collect::<Vec<_>>().into_iter().collect::<Option<Vec<_>>>()?;
-    stages.sort_unstable();
-    stages.dedup();
-    Some(stages)
+    stages.collect::<Vec<_>>().into_iter().collect()
 }
 
 /// The requests of a batch, unless the batch as a whole is wrong.

@@ -71,6 +71,12 @@ impl Service {
         self.calls.get().map_or(0, |calls| calls.writers.waiting())
     }
 
+    /// How many watches have fallen behind.
+    #[must_use]
+    pub fn slow_watchers(&self) -> usize {
+        self.calls.get().map_or(0, |calls| calls.hub.slow_watchers())
+    }
+
     /// `request_id` is set on a write.
     pub(super) fn calls(&self, request_id: Option<&str>) -> Result<&Calls, Status> {
         self.calls.get().ok_or_else(|| status::not_ready(request_id))
@@ -163,15 +169,15 @@ impl LeadPipeline for Service {
 
     async fn list_watchers(
         &self,
-        _: Request<proto::ListWatchersRequest>,
+        request: Request<proto::ListWatchersRequest>,
     ) -> Result<Response<proto::ListWatchersResponse>, Status> {
-        Err(Status::unimplemented("soon"))
+        watch::list_watchers(self.calls(None)?, request.get_ref()).map(Response::new)
     }
 
     async fn watch_stage_changes(
         &self,
         request: Request<proto::WatchStageChangesRequest>,
     ) -> Result<Response<Self::WatchStageChangesStream>, Status> {
-        watch::watch_stage_changes(self.calls(None)?, request.into_inner()).await.map(Response::new)
+        watch::watch_stage_changes(self.calls(None)?, request).await.map(Response::new)
     }
 }

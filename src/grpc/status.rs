@@ -188,6 +188,19 @@ pub fn watch(error: &WatchError) -> Status {
             failure.details.add_bad_request_violation("after_cursor", "is no cursor of this service, or is damaged");
             failure.status(None)
         }
+        WatchError::SnapshotFilter => {
+            let message = "after_cursor is from the middle of a snapshot with another filter: go on with that filter, \
+                           or start a new snapshot";
+            let mut failure = Failure::new(Code::InvalidArgument, ErrorReason::CursorInvalid, message);
+            failure.details.add_bad_request_violation("filter", "is another than that of the snapshot of after_cursor");
+            failure.status(None)
+        }
+        WatchError::CursorExpired { earliest } => {
+            let message = "the history behind this cursor was pruned: start with a snapshot, or after earliest_cursor";
+            Failure::new(Code::OutOfRange, ErrorReason::CursorExpired, message)
+                .with("earliest_cursor", earliest)
+                .status(None)
+        }
         WatchError::CursorDiverged => {
             let message = "the database has lost history that this cursor has seen: start anew from the beginning";
             Failure::new(Code::DataLoss, ErrorReason::CursorDiverged, message).status(None)
@@ -195,6 +208,10 @@ pub fn watch(error: &WatchError) -> Status {
         WatchError::Overloaded => overloaded("the server has as many watchers as it serves").status(None),
         WatchError::GoingAway => {
             let message = "the server is stopping: watch again after the last cursor";
+            Failure::new(Code::Unavailable, ErrorReason::Unavailable, message).retry().status(None)
+        }
+        WatchError::TooOld => {
+            let message = "the stream has reached its age limit: watch again after the last cursor";
             Failure::new(Code::Unavailable, ErrorReason::Unavailable, message).retry().status(None)
         }
         WatchError::Store(error) => store(error),

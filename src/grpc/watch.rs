@@ -1,23 +1,27 @@
-//! The stream of changes, from the watcher to the wire.
+//! The stream of changes, from the watcher to the wire; and the list of those who watch.
 
 use super::EncodedResponse;
+use super::check::Check;
 use super::service::Calls;
-use super::{parse, status};
+use super::{page, parse, render, status};
+use crate::domain::Stage;
 use crate::proto;
-use crate::watch::{Coverage, Notice, Response, Watcher};
+use crate::watch::{About, Coverage, Filter, Notice, Origin, Response, Watcher, WatcherState};
 use futures::stream::{self, BoxStream, StreamExt};
-use tonic::Status;
+use tonic::{Request, Status};
+
+/// Characters of a client's name that are kept.
+const NAME_CHARACTERS: usize = 100;
 
 pub async fn watch_stage_changes(
     calls: &Calls,
-    request: proto::WatchStageChangesRequest,
+    request: Request<proto::WatchStageChangesRequest>,
 ) -> Result<BoxStream<'static, Result<EncodedResponse, Status>>, Status> {
-    let watch =
-        parse::watch(request, calls.settings.checkpoint_interval).map_err(|wrong| status::invalid(wrong, None))?;
+    let about = about(&request);
+    let order = parse::watch(request.into_inner(), calls.settings.checkpoint_interval, about)
+        .map_err(|wrong| status::invalid(wrong, None))?;
     let stop = calls.going_away.clone();
-    let watcher = Watcher::start(&calls.hub, watch.start, watch.filter, watch.interval, stop)
-        .await
-        .map_err(|error| status::watch(&error))?;
+    let watcher = Watcher::start(&calls.hub, order, stop).await.map_err(|error| status::watch(&error))?;
     // The stream is the watcher: it asks for the next response when the connection has room for one.
     let responses = stream::unfold(Some(watcher), |watcher| async {
         let mut watcher = watcher?;
@@ -29,12 +33,23 @@ pub async fn watch_stage_changes(
     Ok(responses.boxed())
 }
 
+/// Who asks: the connection's other end, and the name that the client gives itself.
+fn about<T>(request: &Request<T>) -> About {
+    let header = |key| request.metadata().get(key).and_then(|value| value.to_str().ok());
+    let client = header("client-name").or_else(|| header("user-agent")).unwrap_or_default();
+    About {
+        peer: request.remote_addr().map(|address| address.to_string()).unwrap_or_default(),
+        client: client.chars().take(NAME_CHARACTERS).collect(),
+    }
+}
+
 fn encoded(response: Response) -> EncodedResponse {
     let notice = match response.notice {
         None => proto::Notice::Unspecified,
         Some(Notice::CaughtUp) => proto::Notice::CaughtUp,
         Some(Notice::FellBehind) => proto::Notice::FellBehind,
         Some(Notice::GoingAway) => proto::Notice::GoingAway,
+        Some(Notice::SnapshotComplete) => proto::Notice::SnapshotComplete,
     };
     let coverage = response.coverage.into_iter().map(|Coverage { partition, after, through }| proto::Coverage {
         partition,
@@ -49,7 +64,64 @@ fn encoded(response: Response) -> EncodedResponse {
             cursor: response.cursor,
             notice: notice.into(),
             behind: response.behind,
-            leads: Vec::new(),
+            leads: response.leads.iter().map(render::lead).collect(),
         },
+    }
+}
+
+/// What page tokens of the watchers are bound to.
+const LIST: &str = "watchers";
+
+pub fn list_watchers(
+    calls: &Calls,
+    request: &proto::ListWatchersRequest,
+) -> Result<proto::ListWatchersResponse, Status> {
+    let mut check = Check::default();
+    let limit = check.page_size(request.page_size, calls.settings.page_default, calls.settings.page_max);
+    let limit = check.done(limit).map_err(|wrong| status::invalid(wrong, None))? as usize;
+    let after = match request.page_token.as_str() {
+        "" => 0,
+        token => {
+            let id = page::key(LIST, token).and_then(|key| key.parse().ok());
+            id.ok_or_else(|| status::page_token(token))?
+        }
+    };
+    // One more than the page shows whether there is another page.
+    let mut watchers = calls.hub.watchers(after, limit + 1);
+    let more = watchers.len() > limit;
+    watchers.truncate(limit);
+    let last = watchers.last().filter(|_| more);
+    let next_page_token = last.map(|watcher| page::token(LIST, &watcher.id.to_string())).unwrap_or_default();
+    Ok(proto::ListWatchersResponse { watchers: watchers.into_iter().map(rendered).collect(), next_page_token })
+}
+
+fn rendered(watcher: WatcherState) -> proto::Watcher {
+    let position = |(partition, position)| proto::WatcherPosition { partition, position };
+    proto::Watcher {
+        id: watcher.id,
+        peer: watcher.about.peer,
+        client_name: watcher.about.client,
+        include_unchanged: watcher.filter.unchanged,
+        filter: Some(filter(&watcher.filter)),
+        positions: watcher.positions.into_iter().map(position).collect(),
+        behind: watcher.behind,
+        since: Some(render::timestamp(watcher.since)),
+        slow: watcher.slow,
+    }
+}
+
+fn filter(filter: &Filter) -> proto::WatchFilter {
+    let stages = |stages: &std::collections::BTreeSet<Stage>| stages.iter().map(|stage| stage.code().into()).collect();
+    let origin = match filter.origin {
+        None => proto::ChangeOrigin::Unspecified,
+        Some(Origin::Manual) => proto::ChangeOrigin::Manual,
+        Some(Origin::Automatic) => proto::ChangeOrigin::Automatic,
+    };
+    proto::WatchFilter {
+        lead_ids: filter.leads.iter().map(ToString::to_string).collect(),
+        agent_ids: filter.agents.iter().map(ToString::to_string).collect(),
+        from_stages: stages(&filter.from),
+        to_stages: stages(&filter.to),
+        origin: origin.into(),
     }
 }

@@ -51,6 +51,14 @@ pub async fn connect(settings: &ConnectSettings) -> Result<Store, StoreError> {
         .acquire_timeout(settings.connect_timeout)
         // A connection that died is noticed by the statement that uses it, and the read is repeated.
         .test_before_acquire(false)
+        // Where there was a primary there may be a standby: what it answers may be older than what was acknowledged.
+        .after_connect({
+            let connect = Arc::clone(&connect);
+            move |connection, _| {
+                let connect = Arc::clone(&connect);
+                Box::pin(async move { connect.check(connection).await.map_err(StoreError::into_driver_error) })
+            }
+        })
         // Ended by the database, so that a read whose caller has gone doesn't keep its connection.
         .connect_lazy_with(connect.options.clone().options([("statement_timeout", read_patience)]));
     Ok(Store { pool, connect, partitions, clock: Arc::new(Clock::new(now.0)) })

@@ -67,6 +67,14 @@ impl StoreError {
         }
     }
 
+    /// The error as the driver's pool wants it.
+    pub(super) fn into_driver_error(self) -> sqlx::Error {
+        match self {
+            Self::Lost(error) | Self::AlreadyRecorded(error) | Self::Transient(error) | Self::Refused(error) => error,
+            other => sqlx::Error::Configuration(Box::new(other)),
+        }
+    }
+
     /// Whether trying again later may help.
     #[must_use]
     pub const fn may_pass(&self) -> bool {

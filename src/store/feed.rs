@@ -24,13 +24,40 @@ pub struct Mark {
 /// The channel on which replicas tell each other that there is something new. Only a hint: the log is the truth.
 const CHANNEL: &str = "lead_pipeline";
 
+/// How far a partition's log goes.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Extent {
+    pub partition: i32,
+    /// The last entry that was pruned; position 0 if none was.
+    pub floor: Mark,
+    /// The last entry.
+    pub head: Mark,
+}
+
+/// What the database says of a mark.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Standing {
+    /// The log has its entry as it was.
+    Holds,
+    /// Its entry was pruned, so nobody can say.
+    Expired,
+    /// The log doesn't have its entry, or another in its place.
+    Diverged,
+}
+
 impl Store {
-    /// Every partition's head, in order.
-    pub async fn heads(&self) -> Result<Vec<Head>, StoreError> {
-        self.repeat(|| {
-            sqlx::query_as!(Head, "select partition, position, tag from heads order by partition").fetch_all(&self.pool)
-        })
-        .await
+    /// How far every partition's log goes, in order.
+    pub async fn extents(&self) -> Result<Vec<Extent>, StoreError> {
+        let rows = self.repeat(|| {
+            sqlx::query!("select partition, position, tag, floor, floor_tag from heads order by partition")
+                .fetch_all(&self.pool)
+        });
+        let extents = rows.await?.into_iter().map(|row| Extent {
+            partition: row.partition,
+            floor: Mark { position: row.floor, tag: row.floor_tag },
+            head: Mark { position: row.position, tag: row.tag },
+        });
+        Ok(extents.collect())
     }
 
     /// The entries of a partition from `from` on, in order.
@@ -49,31 +76,44 @@ impl Store {
         rows.into_iter().map(|row| row.into_entry(partition)).collect()
     }
 
-    /// Whether every mark (one a partition, in order) is still in the log as it was.
-    pub async fn holds(&self, marks: &[Mark]) -> Result<bool, StoreError> {
-        let partitions: Vec<i32> = (0..marks.len() as i32).collect();
+    /// How each mark (one a partition, from the first on) stands, with the floor of its partition.
+    pub async fn standings(&self, marks: &[Mark]) -> Result<Vec<(Standing, Mark)>, StoreError> {
+        self.stand(0, marks).await
+    }
+
+    /// How a partition's mark stands.
+    pub async fn standing(&self, partition: i32, mark: Mark) -> Result<Standing, StoreError> {
+        let standings = self.stand(partition, &[mark]).await?;
+        Ok(standings.first().map_or(Standing::Diverged, |(standing, _)| *standing))
+    }
+
+    async fn stand(&self, first: i32, marks: &[Mark]) -> Result<Vec<(Standing, Mark)>, StoreError> {
+        let partitions: Vec<i32> = (first..).take(marks.len()).collect();
         let positions: Vec<i64> = marks.iter().map(|mark| mark.position).collect();
-        let tags: Vec<i64> = marks.iter().map(|mark| mark.tag).collect();
-        let expected = marks.iter().filter(|mark| mark.position > 0).count() as i64;
-        let found = self
+        let rows = self
             .repeat(|| {
-                sqlx::query_scalar!(
-                    r#"select count(*) as "count!"
-                       from unnest($1::int[], $2::bigint[], $3::bigint[]) as mark (partition, position, tag)
-                       cross join lateral (
+                sqlx::query!(
+                    r#"select heads.floor, heads.floor_tag, entry.position as "position?", entry.tag as "tag?"
+                       from unnest($1::int[], $2::bigint[]) as mark (partition, position)
+                       join heads on heads.partition = mark.partition
+                       left join lateral (
                            select entries.position, entries.tag from entries
                            where entries.partition = mark.partition and entries.position >= mark.position
                            order by entries.position limit 1
-                       ) as entry
-                       where entry.position = mark.position and entry.tag = mark.tag"#,
+                       ) as entry on true
+                       order by mark.partition"#,
                     &partitions,
                     &positions,
-                    &tags,
                 )
-                .fetch_one(&self.pool)
+                .fetch_all(&self.pool)
             })
             .await?;
-        Ok(found == expected)
+        let standings = rows.into_iter().zip(marks).map(|(row, mark)| {
+            let floor = Mark { position: row.floor, tag: row.floor_tag };
+            let found = row.position.zip(row.tag).map(|(position, tag)| Mark { position, tag });
+            (standing(*mark, floor, found), floor)
+        });
+        Ok(standings.collect())
     }
 
     /// Hears what other replicas tell. Takes one connection of the pool.
@@ -89,6 +129,17 @@ impl Store {
         // A hint may be lost: its commit needn't wait for the disk.
         sqlx::query!("set synchronous_commit = off").execute(&mut connection).await?;
         Ok(Teller(connection))
+    }
+}
+
+fn standing(mark: Mark, floor: Mark, found: Option<Mark>) -> Standing {
+    if mark.position < floor.position {
+        Standing::Expired
+    } else if mark == floor || found == Some(mark) {
+        // The start of a log that was never pruned is its floor too.
+        Standing::Holds
+    } else {
+        Standing::Diverged
     }
 }
 

@@ -12,6 +12,7 @@ mod migrate;
 mod notice;
 mod read;
 mod rows;
+mod snapshot;
 mod types;
 mod write;
 
@@ -19,10 +20,11 @@ pub use clock::Clock;
 pub use connect::{Connect, ConnectSettings, connect};
 pub use entry::{Cause, Digest, Entry};
 pub use error::StoreError;
-pub use feed::{Head, Listener, Mark, Teller};
+pub use feed::{Extent, Head, Listener, Mark, Standing, Teller};
 pub use notice::catch_warnings;
 pub use read::{LeadFilter, LeadKey};
 pub use rows::StoredLead;
+pub use snapshot::{LeadPage, PageOf};
 pub use write::{Base, Known, LeadWrite, NewEntry, WriteConnection, Written};
 
 use sqlx::PgPool;

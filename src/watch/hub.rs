@@ -1,14 +1,19 @@
 //! The hub: one ring a partition, kept up to date by this replica's writers and by the log.
 
+use super::filter::Filter;
+use super::pace::Pace;
+use super::pages::{Next, Page, Pages};
 use super::ring::{Appended, Found, Item, Ring};
+use super::seats::{About, Seat, Seats};
 use super::{Encoder, WatchSettings};
-use crate::store::{Entry, Head, Mark, Store, StoreError};
+use crate::domain::Timestamp;
+use crate::store::{Entry, Extent, Head, LeadPage, Mark, PageOf, Standing, Store, StoreError};
 use crate::writer::Feed;
-use metrics::gauge;
-use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
+use metrics::counter;
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
-use tokio::sync::{Notify, Semaphore, watch};
+use tokio::sync::{Notify, Semaphore, SemaphorePermit, watch};
 use tokio::task::JoinSet;
 use tokio_util::sync::CancellationToken;
 
@@ -19,10 +24,14 @@ pub struct Hub {
     settings: WatchSettings,
     encode: Encoder,
     rings: Box<[Mutex<Ring>]>,
+    pages: Pages,
+    pace: Pace,
+    seats: Seats,
     /// Marked whenever there may be something new for a watcher.
     changed: watch::Sender<()>,
-    watchers: AtomicUsize,
-    /// Moved when the database turns out to have lost history: every stream of an earlier generation ends.
+    /// Wakes the task that wakes the watchers, when there are many.
+    wake: Notify,
+    /// Moved when the database turns out to have lost history: every stream looks whether it has seen any of that.
     generation: AtomicU64,
     /// Wakes the poller before its time.
     poll: Notify,
@@ -31,16 +40,49 @@ pub struct Hub {
     log_readers: Semaphore,
 }
 
-/// A watcher that is counted; dropping it counts it out.
+/// A watcher's seat, and the hub that it belongs to; dropping it frees the seat.
 #[derive(Debug)]
-pub(super) struct Seat(Arc<Hub>);
+pub(super) struct Seated {
+    pub hub: Arc<Hub>,
+    pub seat: Arc<Seat>,
+}
 
-impl Drop for Seat {
+impl Drop for Seated {
     fn drop(&mut self) {
-        let before = self.0.watchers.fetch_sub(1, Ordering::AcqRel);
-        gauge!("lead_pipeline_watchers").set((before - 1) as f64);
+        self.hub.seats.leave(&self.seat);
     }
 }
+
+/// What the log has behind a mark.
+#[derive(Debug)]
+pub(super) enum Logged<P> {
+    /// Entries of the page, from this place on.
+    Page(P, usize),
+    /// An operator has pruned what follows.
+    Expired,
+    /// The log doesn't have the mark's entry, or another in its place.
+    Diverged,
+}
+
+/// What an operator sees of a watcher.
+#[derive(Debug)]
+pub struct WatcherState {
+    pub id: i64,
+    pub about: About,
+    pub filter: Filter,
+    /// The last position that it was sent, by partition.
+    pub positions: Vec<(i32, i64)>,
+    pub behind: i64,
+    pub since: Timestamp,
+    /// Whether it reads from the log, having been live before.
+    pub slow: bool,
+}
+
+/// Up to so many watchers are woken by each commit.
+const FEW: usize = 256;
+
+/// More are woken together, with this pause for each of them: else waking them is all that the server does.
+const PAUSE_PER_WATCHER: Duration = Duration::from_micros(2);
 
 /// The pause after the database could not be asked.
 const PAUSE: Duration = Duration::from_millis(500);
@@ -51,7 +93,7 @@ impl Feed for Hub {
             return;
         }
         self.tell.notify_one();
-        if self.watchers.load(Ordering::Acquire) > 0 {
+        if self.seats.taken() > 0 {
             let items = entries.iter().map(|entry| Item::new(entry, self.encode)).collect();
             let mark = Mark { position: after.position, tag: after.tag };
             let appended = self.ring(after.partition).append(mark, items, self.settings.ring_entries);
@@ -74,8 +116,11 @@ impl Hub {
             settings,
             encode,
             rings: (0..store.partitions()).map(|_| Mutex::default()).collect(),
+            pages: Pages::new(settings.log_page, settings.log_pages),
+            pace: Pace::new(settings.snapshot_pace / settings.snapshot_page as f64),
+            seats: Seats::new(settings.watchers, store.partitions()),
             changed: watch::Sender::new(()),
-            watchers: AtomicUsize::new(0),
+            wake: Notify::new(),
             generation: AtomicU64::new(0),
             poll: Notify::new(),
             tell: Notify::new(),
@@ -83,6 +128,7 @@ impl Hub {
         });
         let mut tasks = JoinSet::new();
         tasks.spawn(until(stop.clone(), Arc::clone(&hub).poll_heads()));
+        tasks.spawn(until(stop.clone(), Arc::clone(&hub).wake_watchers()));
         tasks.spawn(until(stop.clone(), Arc::clone(&hub).hear_hints(origin.clone())));
         tasks.spawn(until(stop.clone(), Arc::clone(&hub).tell_hints(origin)));
         (hub, tasks)
@@ -109,17 +155,36 @@ impl Hub {
     }
 
     /// A seat for a watcher, from which on the rings are kept up to date; `None` if all are taken.
-    pub(super) fn sit_down(self: &Arc<Self>) -> Option<Seat> {
-        let before = self.watchers.fetch_add(1, Ordering::AcqRel);
-        let seat = Seat(Arc::clone(self));
-        if before >= self.settings.watchers {
-            return None;
-        }
-        gauge!("lead_pipeline_watchers").set((before + 1) as f64);
-        if before == 0 {
-            self.poll.notify_one();
-        }
-        Some(seat)
+    pub(super) fn sit_down(self: &Arc<Self>, about: About, filter: Filter) -> Option<Seated> {
+        let seat = self.seats.take(about, filter, self.store.clock().now())?;
+        self.poll.notify_one();
+        Some(Seated { hub: Arc::clone(self), seat })
+    }
+
+    /// The watchers of this replica behind an id, in the order in which they began.
+    #[must_use]
+    pub fn watchers(&self, after: i64, limit: usize) -> Vec<WatcherState> {
+        let state = |seat: Arc<Seat>| {
+            let positions: Vec<_> = seat.positions().collect();
+            let head = |partition, position: i64| self.head(partition).unwrap_or(position);
+            let behind = positions.iter().map(|(partition, at)| (head(*partition, *at) - at).max(0)).sum();
+            WatcherState {
+                id: seat.id,
+                about: seat.about.clone(),
+                filter: seat.filter.clone(),
+                behind,
+                since: seat.since,
+                slow: seat.fell_behind.load(Ordering::Relaxed),
+                positions,
+            }
+        };
+        self.seats.list(after, limit).into_iter().map(state).collect()
+    }
+
+    /// How many watchers have fallen behind, and haven't caught up yet.
+    #[must_use]
+    pub fn slow_watchers(&self) -> usize {
+        self.seats.list(0, usize::MAX).iter().filter(|seat| seat.fell_behind.load(Ordering::Relaxed)).count()
     }
 
     /// What the ring has behind `after`.
@@ -132,33 +197,65 @@ impl Hub {
         self.ring(partition).head().map(|head| head.position)
     }
 
-    /// Reads the log behind `after`; `None` if `after` isn't in it as it was.
-    pub(super) async fn log(&self, partition: i32, after: Mark) -> Result<Option<Vec<Item>>, StoreError> {
-        // Bounded, so that many watchers who replay leave the database room for writes. Never closed.
-        let _turn = self.log_readers.acquire().await.ok();
-        self.read_log(partition, after).await
+    /// What the log has behind `after`, from a page that watchers share.
+    pub(super) async fn log(&self, partition: i32, after: Mark) -> Result<Logged<Arc<Page>>, StoreError> {
+        let read = async |from| {
+            let _turn = self.turn().await;
+            counter!("lead_pipeline_watch_log_reads_total").increment(1);
+            self.page(partition, from).await
+        };
+        let page = self.pages.get(partition, after.position, read).await?;
+        if let Next::From(first) = page.next(after) {
+            return Ok(Logged::Page(page, first));
+        }
+        // It may be older than `after`, or was pruned before it, or the log is another one.
+        let _turn = self.turn().await;
+        Ok(match self.read_log(partition, after).await? {
+            Logged::Page(page, first) => Logged::Page(Arc::new(page), first),
+            Logged::Expired => Logged::Expired,
+            Logged::Diverged => Logged::Diverged,
+        })
     }
 
-    async fn read_log(&self, partition: i32, after: Mark) -> Result<Option<Vec<Item>>, StoreError> {
-        // The entry at `after` is read again: it shows that the log is still the one it was.
-        let again = i64::from(after.position > 0);
-        let from = after.position + 1 - again;
-        let entries = self.store.log(partition, from, self.settings.log_page + again).await?;
-        let mut items = entries.iter().map(|entry| Item::new(entry, self.encode));
-        if again == 1 && items.next().is_none_or(|item| item.mark != after) {
-            return Ok(None);
+    /// Bounded, so that many watchers who replay leave the database room for writes. Never closed.
+    async fn turn(&self) -> Option<SemaphorePermit<'_>> {
+        self.log_readers.acquire().await.ok()
+    }
+
+    /// A page of a snapshot.
+    pub(super) async fn lead_page(&self, page: PageOf<'_>) -> Result<LeadPage, StoreError> {
+        self.pace.turn().await;
+        let _turn = self.turn().await;
+        self.store.lead_page(page).await
+    }
+
+    /// The entries from `from` on, and the one before them: it shows that the log is still the one it was.
+    async fn page(&self, partition: i32, from: i64) -> Result<Page, StoreError> {
+        let again = i64::from(from > 1);
+        let entries = self.store.log(partition, from - again, self.settings.log_page + again).await?;
+        Ok(Page::new(from, entries.iter().map(|entry| Item::new(entry, self.encode))))
+    }
+
+    async fn read_log(&self, partition: i32, after: Mark) -> Result<Logged<Page>, StoreError> {
+        let page = self.page(partition, after.position + 1).await?;
+        if let Next::From(first) = page.next(after) {
+            return Ok(Logged::Page(page, first));
         }
-        Ok(Some(items.collect()))
+        match self.store.standing(partition, after).await? {
+            // Nothing was ever written, or the log begins just here.
+            Standing::Holds if page.begins_behind(after) => Ok(Logged::Page(page, 0)),
+            // It was pruned between the two reads: what follows will be soon, if it isn't already.
+            Standing::Holds | Standing::Expired => Ok(Logged::Expired),
+            Standing::Diverged => Ok(Logged::Diverged),
+        }
     }
 
     /// Asks for the heads now and then and whenever there is a hint, as long as someone watches.
     async fn poll_heads(self: Arc<Self>) {
         loop {
             tokio::time::timeout(self.settings.poll_interval, self.poll.notified()).await.ok();
-            if self.watchers.load(Ordering::Acquire) == 0 {
-                for partition in 0..self.store.partitions() {
-                    self.ring(partition).reset(None);
-                }
+            if self.seats.taken() == 0 {
+                self.forget();
                 self.poll.notified().await;
                 self.poll.notify_one();
             } else if let Err(error) = self.poll_once().await {
@@ -171,14 +268,15 @@ impl Hub {
     async fn poll_once(&self) -> Result<(), StoreError> {
         // Taken first: what is written meanwhile must not look like history that the database lost.
         let before: Vec<Option<Mark>> = (0..self.store.partitions()).map(|p| self.ring(p).head()).collect();
-        for head in self.store.heads().await? {
-            let new = Mark { position: head.position, tag: head.tag };
-            match before[head.partition as usize] {
+        for Extent { partition, head: new, .. } in self.store.extents().await? {
+            match before[partition as usize] {
                 None => {
-                    self.ring(head.partition).reset(Some(new));
+                    self.ring(partition).reset(Some(new));
                     self.changed.send_replace(());
+                    // What was written since is in no ring: look again at once.
+                    self.poll.notify_one();
                 }
-                Some(old) if new.position > old.position => self.catch_up(head.partition, old, new).await?,
+                Some(old) if new.position > old.position => self.catch_up(partition, old, new).await?,
                 Some(old) if new != old => self.diverge(),
                 Some(_) => (),
             }
@@ -189,23 +287,26 @@ impl Hub {
     /// Fills the ring from the log, or starts it anew if it would not hold so much.
     async fn catch_up(&self, partition: i32, mut old: Mark, new: Mark) -> Result<(), StoreError> {
         if new.position - old.position > self.settings.ring_entries as i64 {
-            if self.read_log(partition, old).await?.is_none() {
+            if let Logged::Diverged = self.read_log(partition, old).await? {
                 self.diverge();
+            } else {
+                self.skip_to(partition, new);
             }
-            let mut ring = self.ring(partition);
-            // Writers of this replica may have brought it further meanwhile.
-            if ring.head().is_some_and(|head| head.position < new.position) {
-                ring.reset(Some(new));
-            }
-            drop(ring);
-            self.changed.send_replace(());
             return Ok(());
         }
         while old.position < new.position {
-            let Some(items) = self.read_log(partition, old).await? else {
-                self.diverge();
-                return Ok(());
+            let page = match self.read_log(partition, old).await? {
+                Logged::Page(page, _) => page,
+                Logged::Expired => {
+                    self.skip_to(partition, new);
+                    break;
+                }
+                Logged::Diverged => {
+                    self.diverge();
+                    break;
+                }
             };
+            let items = page.into_items();
             let Some(last) = items.last().map(|item| item.mark) else { break };
             let appended = self.ring(partition).append(old, items, self.settings.ring_entries);
             self.appended(&appended);
@@ -214,23 +315,60 @@ impl Hub {
         Ok(())
     }
 
+    /// Starts a ring anew behind `head`: what is before that is in the log.
+    fn skip_to(&self, partition: i32, head: Mark) {
+        let mut ring = self.ring(partition);
+        // Writers of this replica may have brought it further meanwhile.
+        if ring.head().is_some_and(|known| known.position < head.position) {
+            ring.reset(Some(head));
+        }
+        drop(ring);
+        self.tell_watchers();
+    }
+
+    /// There may be something new.
+    fn tell_watchers(&self) {
+        if self.seats.taken() <= FEW {
+            self.changed.send_replace(());
+        } else {
+            self.wake.notify_one();
+        }
+    }
+
+    async fn wake_watchers(self: Arc<Self>) {
+        loop {
+            self.wake.notified().await;
+            self.changed.send_replace(());
+            tokio::time::sleep(PAUSE_PER_WATCHER * self.seats.taken() as u32).await;
+        }
+    }
+
+    fn forget(&self) {
+        self.pages.forget();
+        for partition in 0..self.store.partitions() {
+            self.ring(partition).reset(None);
+        }
+    }
+
     fn appended(&self, appended: &Appended) {
         match appended {
             Appended::Done => {
-                self.changed.send_replace(());
+                self.pace.written();
+                self.tell_watchers();
             }
             Appended::Hole => self.poll.notify_one(),
             Appended::Diverged => self.diverge(),
         }
     }
 
-    /// The database has lost history that was streamed: every running stream ends with that word.
+    /// The database has lost history that was streamed: every stream that has seen some of it ends with that word.
     fn diverge(&self) {
-        tracing::error!("the database has lost entries that were streamed: every watch ends with CURSOR_DIVERGED");
-        for partition in 0..self.store.partitions() {
-            self.ring(partition).reset(None);
-        }
+        tracing::error!(
+            "the database has lost entries that were streamed: watches that saw them end with CURSOR_DIVERGED"
+        );
+        self.forget();
         self.generation.fetch_add(1, Ordering::AcqRel);
+        counter!("lead_pipeline_watch_diverged_total").increment(1);
         self.changed.send_replace(());
         self.poll.notify_one();
     }

@@ -5,15 +5,21 @@
 mod cursor;
 mod filter;
 mod hub;
+mod pace;
+mod pages;
 mod ring;
+mod seats;
+mod snapshot;
 mod watcher;
 
 pub use filter::{Filter, Origin};
-pub use hub::Hub;
-pub use watcher::{Coverage, Notice, Response, Start, WatchError, Watcher};
+pub use hub::{Hub, WatcherState};
+pub use seats::About;
+pub use watcher::{Coverage, Notice, Response, Start, WatchError, WatchOrder, Watcher};
 
 use crate::store::Entry;
 use bytes::Bytes;
+use std::num::NonZeroUsize;
 use std::time::Duration;
 
 /// Turns an entry into the bytes that are sent to watchers.
@@ -34,8 +40,16 @@ pub struct WatchSettings {
     pub response_bytes: usize,
     /// Entries in one read of the log.
     pub log_page: i64,
-    /// Reads of the log that watchers do at the same time.
+    /// Pages of the log that are kept for watchers who come soon after.
+    pub log_pages: NonZeroUsize,
+    /// Reads of the log and of snapshots that watchers do at the same time.
     pub log_readers: usize,
+    /// Leads in one page of a snapshot.
+    pub snapshot_page: i64,
+    /// Leads a second that snapshots send, all together, while leads are written.
+    pub snapshot_pace: f64,
+    /// How long a watch lasts, about: then it is asked to begin again.
+    pub age: Duration,
     /// Watchers that this replica serves at the same time.
     pub watchers: usize,
 }

@@ -45,7 +45,9 @@ pub(super) type Chunk = Arc<[Item]>;
 pub(super) struct Ring {
     /// The last entry that is known to the hub; `None` until the database was asked.
     head: Option<Mark>,
-    /// Chunks without holes between them, the last of which ends at `head`.
+    /// The entry before those of the chunks, of which only the mark is left.
+    base: Mark,
+    /// Chunks without holes between them, the first of which follows `base` and the last of which ends at `head`.
     chunks: VecDeque<Chunk>,
     entries: usize,
 }
@@ -79,7 +81,7 @@ impl Ring {
 
     /// Forgets everything, and starts anew behind `head`.
     pub(super) fn reset(&mut self, head: Option<Mark>) {
-        *self = Self { head, ..Self::default() };
+        *self = Self { head, base: head.unwrap_or_default(), ..Self::default() };
     }
 
     /// Takes entries that follow `after`; those that the ring has already are passed over.
@@ -88,10 +90,8 @@ impl Ring {
         if after.position > head.position {
             return Appended::Hole;
         }
-        if after.position == head.position && after.tag != head.tag {
-            return Appended::Diverged;
-        }
-        if items.iter().any(|item| self.tag_at(item.mark.position).is_some_and(|tag| tag != item.mark.tag)) {
+        let differs = |mark: Mark| self.tag_at(mark.position).is_some_and(|tag| tag != mark.tag);
+        if differs(after) || items.iter().any(|item| differs(item.mark)) {
             return Appended::Diverged;
         }
         let new: Chunk = items.into_iter().filter(|item| item.mark.position > head.position).collect();
@@ -101,13 +101,19 @@ impl Ring {
             self.chunks.push_back(new);
             // The newest chunk always stays, however big it is.
             while self.entries > capacity && self.chunks.len() > 1 {
-                self.entries -= self.chunks.pop_front().map_or(0, |chunk| chunk.len());
+                let Some(oldest) = self.chunks.pop_front() else { break };
+                self.entries -= oldest.len();
+                self.base = oldest[oldest.len() - 1].mark;
             }
         }
         Appended::Done
     }
 
+    /// The tag at a position, if the ring remembers it.
     fn tag_at(&self, position: i64) -> Option<i64> {
+        if position == self.base.position {
+            return Some(self.base.tag);
+        }
         let (chunk, place) = self.find(position)?;
         Some(self.chunks[chunk][place].mark.tag)
     }
@@ -136,5 +142,85 @@ impl Ring {
             }
         }
         Found::Chunks(chunks, place)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::ops::Range;
+
+    /// Room for more than any test appends.
+    const ROOMY: usize = 100;
+
+    /// An entry of some history: the same position has another tag in another history.
+    fn item(history: i64, position: i64) -> Item {
+        Item {
+            mark: mark(history, position),
+            lead_id: LeadId::parse("lead-1").expect("an id"),
+            agent: AgentId::parse("anna").expect("an id"),
+            from: None,
+            to: Stage::New,
+            manual: false,
+            notable: true,
+            encoded: Bytes::new(),
+        }
+    }
+
+    fn mark(history: i64, position: i64) -> Mark {
+        Mark { position, tag: history * 1000 + position }
+    }
+
+    fn items(history: i64, positions: Range<i64>) -> Vec<Item> {
+        positions.map(|position| item(history, position)).collect()
+    }
+
+    /// A ring that was begun behind position 5, and has been told so many entries since.
+    fn ring(entries: i64, capacity: usize) -> Ring {
+        let mut ring = Ring::default();
+        ring.reset(Some(mark(1, 5)));
+        for position in 6..6 + entries {
+            let appended = ring.append(mark(1, position - 1), vec![item(1, position)], capacity);
+            assert_eq!(appended, Appended::Done);
+        }
+        ring
+    }
+
+    #[test]
+    fn other_history_is_noticed_wherever_it_begins() {
+        for entries in 0..4 {
+            for capacity in [1, 2, ROOMY] {
+                let head = 5 + entries;
+                for kept in 0..head {
+                    // What follows `kept` was lost, and a batch of another history reaches to the head or beyond.
+                    for last in head..head + 3 {
+                        let mut ring = ring(entries, capacity);
+                        let appended = ring.append(mark(1, kept), items(2, kept + 1..last + 1), capacity);
+                        assert_eq!(appended, Appended::Diverged, "{entries} told, {kept} kept, through {last}");
+                    }
+                }
+                let mut ring = ring(entries, capacity);
+                assert_eq!(ring.append(mark(2, head), items(2, head + 1..head + 2), capacity), Appended::Diverged);
+            }
+        }
+    }
+
+    #[test]
+    fn what_is_known_already_is_passed_over() {
+        for entries in 0..4 {
+            for from in 0..6 + entries {
+                let mut ring = ring(entries, ROOMY);
+                assert_eq!(ring.append(mark(1, from), items(1, from + 1..12), ROOMY), Appended::Done);
+                assert_eq!(ring.head(), Some(mark(1, 11)));
+                let Found::Chunks(chunks, place) = ring.read(5, ROOMY) else { panic!("it has all behind its start") };
+                let found = chunks.iter().flat_map(|chunk| chunk.iter()).skip(place).map(|item| item.mark);
+                assert!(found.eq((6..12).map(|position| mark(1, position))), "each once, in order");
+            }
+        }
+    }
+
+    #[test]
+    fn entries_with_others_before_them_are_a_hole() {
+        assert_eq!(ring(1, ROOMY).append(mark(1, 7), items(1, 8..9), ROOMY), Appended::Hole);
     }
 }

@@ -1,13 +1,17 @@
 //! One watcher: a position in each partition, and the next response from there.
 
-use super::cursor;
-use super::filter::Filter;
-use super::hub::{Hub, Seat};
+use super::cursor::{Cursor, Phase};
+use super::filter::{Filter, Stages};
+use super::hub::{Hub, Logged, Seated};
 use super::ring::{Found, Item};
-use crate::store::{Mark, StoreError};
+use super::seats::About;
+use super::snapshot::Snapshot;
+use crate::domain::Lead;
+use crate::store::{Mark, Standing, StoreError};
 use bytes::Bytes;
-use metrics::histogram;
+use metrics::{counter, histogram};
 use std::sync::Arc;
+use std::sync::atomic::Ordering;
 use std::time::Duration;
 use tokio::sync::watch;
 use tokio::time::Instant;
@@ -19,6 +23,17 @@ pub enum Start {
     Now,
     Beginning,
     AfterCursor(String),
+    Snapshot,
+}
+
+/// What a watch is asked to be.
+#[derive(Clone, Debug)]
+pub struct WatchOrder {
+    pub start: Start,
+    pub filter: Filter,
+    /// How long the stream may be silent.
+    pub interval: Duration,
+    pub about: About,
 }
 
 /// What a response tells beside its entries.
@@ -27,6 +42,7 @@ pub enum Notice {
     CaughtUp,
     FellBehind,
     GoingAway,
+    SnapshotComplete,
 }
 
 /// A range of positions that is accounted for.
@@ -42,6 +58,8 @@ pub struct Coverage {
 pub struct Response {
     /// Encoded entries.
     pub entries: Vec<Bytes>,
+    /// Leads of a snapshot; the entries come before them.
+    pub leads: Vec<Lead>,
     pub coverage: Vec<Coverage>,
     pub cursor: String,
     pub notice: Option<Notice>,
@@ -54,12 +72,20 @@ pub struct Response {
 pub enum WatchError {
     /// The cursor is none of this service's.
     CursorInvalid,
+    /// The cursor is from the middle of a snapshot with another filter.
+    SnapshotFilter,
+    /// What follows the cursor was pruned; this one is the earliest that works.
+    CursorExpired {
+        earliest: String,
+    },
     /// The database has lost history that the cursor, or this stream, has seen.
     CursorDiverged,
     /// Every seat is taken.
     Overloaded,
     /// The server stops; the watcher was told its cursor before.
     GoingAway,
+    /// The stream has reached its age limit; the watcher was told its cursor before.
+    TooOld,
     Store(StoreError),
 }
 
@@ -72,32 +98,44 @@ impl From<StoreError> for WatchError {
 /// A stream of changes in the making. It holds positions, not entries: what it needs next is in the ring or the log.
 #[derive(Debug)]
 pub struct Watcher {
-    hub: Arc<Hub>,
-    filter: Filter,
+    pub(super) hub: Arc<Hub>,
+    pub(super) filter: Filter,
+    pub(super) stages: Stages,
+    /// Set until the snapshot is complete.
+    pub(super) snapshot: Option<Snapshot>,
+    /// One a partition, from the first on; in the middle of a snapshot only those that it has come to.
+    pub(super) places: Vec<Place>,
+    pub(super) notice: Option<Notice>,
     interval: Duration,
     stop: CancellationToken,
-    places: Vec<Place>,
+    /// When it is asked to begin again.
+    ends: Instant,
     /// The partition to look at first, so that none is served before the others for ever.
     turn: usize,
     began: bool,
     caught_up: bool,
-    going_away: bool,
-    notice: Option<Notice>,
+    ending: Option<WatchError>,
     generation: u64,
     changes: watch::Receiver<()>,
     silent_until: Instant,
-    _seat: Seat,
+    seated: Seated,
 }
 
 /// How far a watcher is in one partition.
 #[derive(Clone, Copy, Debug)]
-struct Place {
+pub(super) struct Place {
     /// The last entry that was looked at.
-    mark: Mark,
-    /// The last position that a response has accounted for.
-    told: i64,
+    pub mark: Mark,
+    /// The last position that a response has accounted for; none has yet if `None`.
+    told: Option<i64>,
     /// The head when the watch began.
     head: i64,
+}
+
+impl Place {
+    pub(super) const fn at(mark: Mark, head: i64) -> Self {
+        Self { mark, told: None, head }
+    }
 }
 
 impl Watcher {
@@ -106,48 +144,39 @@ impl Watcher {
     /// # Errors
     /// If the cursor isn't valid or its history is gone, if there are too many watchers, or if the database can't be
     /// asked.
-    pub async fn start(
-        hub: &Arc<Hub>,
-        start: Start,
-        filter: Filter,
-        interval: Duration,
-        stop: CancellationToken,
-    ) -> Result<Self, WatchError> {
-        let seat = hub.sit_down().ok_or(WatchError::Overloaded)?;
+    pub async fn start(hub: &Arc<Hub>, order: WatchOrder, stop: CancellationToken) -> Result<Self, WatchError> {
+        let WatchOrder { start, filter, interval, about } = order;
+        let seated = hub.sit_down(about, filter.clone()).ok_or(WatchError::Overloaded)?;
         let generation = hub.generation();
         let changes = hub.changes();
-        let heads = hub.store().heads().await?;
-        let marks = match start {
-            Start::Now => heads.iter().map(|head| Mark { position: head.position, tag: head.tag }).collect(),
-            Start::Beginning => vec![Mark::default(); heads.len()],
-            Start::AfterCursor(cursor) => {
-                let marks = cursor::decode(&cursor, heads.len()).ok_or(WatchError::CursorInvalid)?;
-                if !hub.store().holds(&marks).await? {
-                    return Err(WatchError::CursorDiverged);
-                }
-                marks
+        let Begun { phase, places } = Begun::find(hub, start, &filter).await?;
+        let (stages, snapshot) = match phase {
+            Phase::Plain => (Stages::Moves, None),
+            Phase::AfterSnapshot => (Stages::Members, None),
+            Phase::Snapshot { filter: digest, .. } if digest != filter.digest() => {
+                return Err(WatchError::SnapshotFilter);
             }
+            Phase::Snapshot { after, .. } => (Stages::Members, Some(Snapshot { after })),
         };
-        let places = marks
-            .into_iter()
-            .zip(&heads)
-            .map(|(mark, head)| Place { mark, told: mark.position, head: head.position })
-            .collect();
+        let now = Instant::now();
         Ok(Self {
             hub: Arc::clone(hub),
             filter,
+            stages,
+            snapshot,
+            places,
+            notice: None,
             interval,
             stop,
-            places,
+            ends: now + lifetime(hub.settings().age, seated.seat.id),
             turn: 0,
             began: false,
             caught_up: false,
-            going_away: false,
-            notice: None,
+            ending: None,
             generation,
             changes,
-            silent_until: Instant::now() + interval,
-            _seat: seat,
+            silent_until: now + interval,
+            seated,
         })
     }
 
@@ -156,31 +185,34 @@ impl Watcher {
     /// # Errors
     /// When the stream ends: see [`WatchError`].
     pub async fn next(&mut self) -> Result<Response, WatchError> {
-        if self.going_away {
-            return Err(WatchError::GoingAway);
+        if let Some(ending) = self.ending.take() {
+            return Err(ending);
         }
         if !self.began {
             self.began = true;
             self.note_if_caught_up();
-            return Ok(self.first_response());
+            return Ok(self.response(Vec::new(), Vec::new()));
         }
         loop {
             self.changes.mark_unchanged();
-            if self.hub.generation() != self.generation {
-                return Err(WatchError::CursorDiverged);
-            }
-            if self.stop.is_cancelled() {
-                self.going_away = true;
+            self.check_history().await?;
+            self.ending = self.ends_now();
+            if self.ending.is_some() {
                 self.notice = Some(Notice::GoingAway);
-                return Ok(self.response(Vec::new()));
+                return Ok(self.response(Vec::new(), Vec::new()));
             }
             let before = self.position();
-            let entries = self.gather().await?;
+            let (entries, leads) = if self.snapshot.is_some() {
+                self.gather_snapshot().await?
+            } else {
+                (self.gather().await?, Vec::new())
+            };
             self.note_if_caught_up();
-            if !entries.is_empty() || self.notice.is_some() || Instant::now() >= self.silent_until {
-                return Ok(self.response(entries));
+            let silent = Instant::now() >= self.silent_until;
+            if !entries.is_empty() || !leads.is_empty() || self.notice.is_some() || self.has_begun_another() || silent {
+                return Ok(self.response(entries, leads));
             }
-            if self.position() == before {
+            if self.position() == before && self.snapshot.is_none() {
                 self.wait().await;
             } else {
                 // All of it was filtered out, and there may be more: let others run.
@@ -189,47 +221,93 @@ impl Watcher {
         }
     }
 
-    /// Waits for something new, for the end of the silence, or for the stop.
+    /// Ends the stream if the database turned out to have lost history, unless it is none that the stream has seen.
+    async fn check_history(&mut self) -> Result<(), WatchError> {
+        let generation = self.hub.generation();
+        if generation != self.generation {
+            check(&self.hub, &self.phase(), &self.marks()).await?;
+            self.generation = generation;
+        }
+        Ok(())
+    }
+
+    fn ends_now(&self) -> Option<WatchError> {
+        if self.stop.is_cancelled() {
+            Some(WatchError::GoingAway)
+        } else {
+            (Instant::now() >= self.ends).then_some(WatchError::TooOld)
+        }
+    }
+
+    /// Waits for something new, for the end of the silence or of the stream, or for the stop.
     async fn wait(&mut self) {
         tokio::select! {
             // The hub outlives its watchers.
             _ = self.changes.changed() => (),
-            () = tokio::time::sleep_until(self.silent_until) => (),
+            () = tokio::time::sleep_until(self.silent_until.min(self.ends)) => (),
             () = self.stop.cancelled() => (),
         }
     }
 
     /// The entries that follow and pass the filter, as many as fit a response; moves the places past all it looked at.
     async fn gather(&mut self) -> Result<Vec<Bytes>, WatchError> {
-        let settings = *self.hub.settings();
-        let mut entries = Vec::new();
-        let mut room = Room { entries: settings.response_entries, bytes: settings.response_bytes };
+        let mut gathered = self.empty_response();
         let partitions = self.places.len();
         for step in 0..partitions {
             let partition = (self.turn + step) % partitions;
-            let after = self.places[partition].mark;
-            match self.hub.recent(partition as i32, after.position, room.entries) {
-                Found::Nothing => (),
-                Found::Chunks(chunks, first) => {
-                    let items = chunks.iter().flat_map(|chunk| chunk.iter()).skip(first);
-                    self.take(partition, items, &mut entries, &mut room);
-                }
-                Found::InLog => {
-                    if self.caught_up {
-                        self.caught_up = false;
-                        self.notice = Some(Notice::FellBehind);
-                    }
-                    let items = self.hub.log(partition as i32, after).await?.ok_or(WatchError::CursorDiverged)?;
-                    self.take(partition, items.iter(), &mut entries, &mut room);
-                }
-            }
-            if room.is_used_up() {
+            self.read_on(partition, i64::MAX, &mut gathered).await?;
+            if gathered.is_full() {
                 self.turn = partition;
-                return Ok(entries);
+                return Ok(gathered.entries);
             }
         }
         self.turn = (self.turn + 1) % partitions;
-        Ok(entries)
+        Ok(gathered.entries)
+    }
+
+    pub(super) fn empty_response(&self) -> Gathered {
+        let settings = self.hub.settings();
+        Gathered { entries: Vec::new(), room: settings.response_entries, bytes: settings.response_bytes }
+    }
+
+    /// Takes what follows in one partition, up to the position `through`, from the ring or one page of the log.
+    pub(super) async fn read_on(
+        &mut self,
+        partition: usize,
+        through: i64,
+        gathered: &mut Gathered,
+    ) -> Result<(), WatchError> {
+        let after = self.places[partition].mark;
+        match self.hub.recent(partition as i32, after.position, gathered.room) {
+            Found::Nothing => (),
+            Found::Chunks(chunks, first) => {
+                let items = chunks.iter().flat_map(|chunk| chunk.iter()).skip(first);
+                self.take(partition, items, through, gathered);
+            }
+            Found::InLog => {
+                self.note_if_fell_behind();
+                self.read_log(partition, through, gathered).await?;
+            }
+        }
+        Ok(())
+    }
+
+    /// The same, from the log.
+    pub(super) async fn read_log(
+        &mut self,
+        partition: usize,
+        through: i64,
+        gathered: &mut Gathered,
+    ) -> Result<(), WatchError> {
+        match self.hub.log(partition as i32, self.places[partition].mark).await? {
+            Logged::Page(page, first) => {
+                self.take(partition, page.items()[first..].iter(), through, gathered);
+                Ok(())
+            }
+            Logged::Diverged => Err(WatchError::CursorDiverged),
+            // In the moment between the two it may hold again: then it is read next time.
+            Logged::Expired => check(&self.hub, &self.phase(), &self.marks()).await,
+        }
     }
 
     /// Takes what follows in one partition, until the response is full.
@@ -237,28 +315,39 @@ impl Watcher {
         &mut self,
         partition: usize,
         items: impl Iterator<Item = &'a Item>,
-        entries: &mut Vec<Bytes>,
-        room: &mut Room,
+        through: i64,
+        gathered: &mut Gathered,
     ) {
         let place = &mut self.places[partition];
-        for item in items {
-            if room.is_used_up() {
+        let snapshot = self.snapshot.as_ref();
+        for item in items.take_while(|item| item.mark.position <= through) {
+            if gathered.is_full() {
                 break;
             }
             debug_assert_eq!(item.mark.position, place.mark.position + 1, "the log has no holes");
             place.mark = item.mark;
-            if self.filter.passes(item) {
-                room.entries -= 1;
-                room.bytes = room.bytes.saturating_sub(item.encoded.len());
-                entries.push(item.encoded.clone());
+            if self.filter.passes(item, self.stages)
+                && snapshot.is_none_or(|snapshot| snapshot.has_passed(&item.lead_id))
+            {
+                gathered.add(&item.encoded);
             }
         }
     }
 
     fn note_if_caught_up(&mut self) {
-        if !self.caught_up && self.behind() == 0 {
+        if !self.caught_up && self.snapshot.is_none() && self.notice.is_none() && self.behind() == 0 {
             self.caught_up = true;
+            self.seated.seat.fell_behind.store(false, Ordering::Relaxed);
             self.notice = Some(Notice::CaughtUp);
+        }
+    }
+
+    fn note_if_fell_behind(&mut self) {
+        if self.caught_up {
+            self.caught_up = false;
+            self.seated.seat.fell_behind.store(true, Ordering::Relaxed);
+            self.notice = Some(Notice::FellBehind);
+            counter!("lead_pipeline_watch_fell_behind_total").increment(1);
         }
     }
 
@@ -275,51 +364,110 @@ impl Watcher {
         self.places.iter().enumerate().map(behind).sum()
     }
 
-    /// The first response names every partition: where the stream starts.
-    fn first_response(&mut self) -> Response {
-        let start = |(partition, place): (usize, &Place)| Coverage {
-            partition: partition as i32,
-            after: place.mark.position,
-            through: place.mark.position,
-        };
-        let coverage = self.places.iter().enumerate().map(start).collect();
-        Response { coverage, ..self.response(Vec::new()) }
+    fn marks(&self) -> Vec<Mark> {
+        self.places.iter().map(|place| place.mark).collect()
     }
 
-    /// A response with everything that was looked at since the last one.
-    fn response(&mut self, entries: Vec<Bytes>) -> Response {
+    fn phase(&self) -> Phase {
+        match (&self.snapshot, self.stages) {
+            (Some(Snapshot { after }), _) => Phase::Snapshot { filter: self.filter.digest(), after: after.clone() },
+            (None, Stages::Members) => Phase::AfterSnapshot,
+            (None, Stages::Moves) => Phase::Plain,
+        }
+    }
+
+    /// Whether the snapshot has come to a partition of which nothing was told yet.
+    fn has_begun_another(&self) -> bool {
+        self.places.last().is_some_and(|place| place.told.is_none())
+    }
+
+    /// A response with everything that was looked at since the last one. The first one of each partition says where
+    /// the stream starts there.
+    fn response(&mut self, entries: Vec<Bytes>, leads: Vec<Lead>) -> Response {
         let mut coverage = Vec::new();
         for (partition, place) in self.places.iter_mut().enumerate() {
-            if place.mark.position > place.told {
-                coverage.push(Coverage {
-                    partition: partition as i32,
-                    after: place.told,
-                    through: place.mark.position,
-                });
-                place.told = place.mark.position;
+            let through = place.mark.position;
+            if place.told.is_none_or(|told| told < through) {
+                coverage.push(Coverage { partition: partition as i32, after: place.told.unwrap_or(through), through });
+                place.told = Some(through);
+                self.seated.seat.note(partition, through);
             }
         }
         self.silent_until = Instant::now() + self.interval;
         let behind = self.behind();
         histogram!("lead_pipeline_watch_behind").record(behind as f64);
-        Response {
-            entries,
-            coverage,
-            cursor: cursor::encode(self.places.iter().map(|place| place.mark)),
-            notice: self.notice.take(),
-            behind,
-        }
+        counter!("lead_pipeline_watch_changes_total").increment(entries.len() as u64);
+        let cursor = Cursor { phase: self.phase(), marks: self.marks() }.encode();
+        Response { entries, leads, coverage, cursor, notice: self.notice.take(), behind }
     }
 }
 
-/// What a response still has room for.
-struct Room {
-    entries: usize,
+/// Where a watch begins.
+struct Begun {
+    phase: Phase,
+    places: Vec<Place>,
+}
+
+impl Begun {
+    async fn find(hub: &Hub, start: Start, filter: &Filter) -> Result<Self, WatchError> {
+        let extents = hub.store().extents().await?;
+        let (phase, marks) = match start {
+            Start::Now => (Phase::Plain, extents.iter().map(|extent| extent.head).collect()),
+            Start::Beginning => (Phase::Plain, extents.iter().map(|extent| extent.floor).collect()),
+            Start::Snapshot => (Phase::Snapshot { filter: filter.digest(), after: None }, Vec::new()),
+            Start::AfterCursor(cursor) => {
+                let Cursor { phase, marks } =
+                    Cursor::decode(&cursor, extents.len()).ok_or(WatchError::CursorInvalid)?;
+                check(hub, &phase, &marks).await?;
+                (phase, marks)
+            }
+        };
+        let places = marks.into_iter().zip(&extents).map(|(mark, extent)| Place::at(mark, extent.head.position));
+        Ok(Self { phase, places: places.collect() })
+    }
+}
+
+/// Whether a stream may go on behind these marks.
+async fn check(hub: &Hub, phase: &Phase, marks: &[Mark]) -> Result<(), WatchError> {
+    let standings = hub.store().standings(marks).await?;
+    let any = |wanted: Standing| standings.iter().any(|(standing, _)| *standing == wanted);
+    if any(Standing::Diverged) {
+        return Err(WatchError::CursorDiverged);
+    }
+    if any(Standing::Expired) {
+        let earliest = standings.iter().zip(marks).map(|((standing, floor), mark)| match standing {
+            Standing::Expired => *floor,
+            Standing::Holds | Standing::Diverged => *mark,
+        });
+        let earliest = Cursor { phase: phase.clone(), marks: earliest.collect() }.encode();
+        return Err(WatchError::CursorExpired { earliest });
+    }
+    Ok(())
+}
+
+/// How long a watch lasts: up to a tenth less than the limit, so that those that began together don't end together.
+fn lifetime(limit: Duration, id: i64) -> Duration {
+    /// Steps by the golden ratio spread any number of ids evenly.
+    const STEP: f64 = 0.618_033_988_749_895;
+    limit.mul_f64(1.0 - (id as f64 * STEP).fract() / 10.0)
+}
+
+/// A response in the making.
+pub(super) struct Gathered {
+    pub entries: Vec<Bytes>,
+    /// How many entries it has room for, and about how many bytes.
+    room: usize,
     bytes: usize,
 }
 
-impl Room {
-    fn is_used_up(&self) -> bool {
-        self.entries == 0 || self.bytes == 0
+impl Gathered {
+    pub fn is_full(&self) -> bool {
+        self.room == 0 || self.bytes == 0
+    }
+
+    fn add(&mut self, encoded: &Bytes) {
+        self.room -= 1;
+        self.bytes = self.bytes.saturating_sub(encoded.len());
+        self.entries.push(encoded.clone());
     }
 }

@@ -3,28 +3,17 @@
 use crate::support::cluster::fresh_database;
 use crate::support::errors::failed;
 use crate::support::folder::Folder;
-use crate::support::process::Process;
+use crate::support::process::{Process, reserved};
 use crate::support::requests::{create, created, lead, message_sent, override_to, trigger};
 use crate::support::server::{client_at, endpoint};
 use crate::support::watcher::from_now;
 use lead_pipeline::proto::{CreateLeadRequest, DescribePipelineRequest, GetLeadRequest, Stage};
 use sqlx::postgres::PgConnectOptions;
-use std::net::SocketAddr;
 use std::str::FromStr;
-use tokio::net::TcpSocket;
 use tonic::Code;
 use tonic_health::pb::HealthCheckRequest;
 use tonic_health::pb::health_check_response::ServingStatus;
 use tonic_health::pb::health_client::HealthClient;
-
-/// A port that nobody else gets, and on which a server may still listen.
-fn reserved() -> (TcpSocket, SocketAddr) {
-    let socket = TcpSocket::new_v4().expect("a socket");
-    socket.set_reuseaddr(true).expect("an option");
-    socket.bind("127.0.0.1:0".parse().expect("an address")).expect("a port");
-    let address = socket.local_addr().expect("an address");
-    (socket, address)
-}
 
 #[tokio::test]
 async fn until_the_database_comes_every_call_is_unavailable() {

@@ -2,10 +2,15 @@
 //! has one effect.
 
 mod database_comes_later;
+mod failover;
+mod foreign_transaction;
 mod kill_postgres;
 mod kill_server;
+pub mod lost_history;
 mod network;
 mod replicas;
+mod rewind;
+pub mod rolling_restart;
 mod silent_holder;
 mod standby;
 mod terminate;

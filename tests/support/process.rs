@@ -6,6 +6,7 @@ use rustix::process::{Pid, Signal, kill_process};
 use std::net::SocketAddr;
 use std::process::{ExitStatus, Stdio};
 use tokio::io::{AsyncBufReadExt, BufReader, Lines};
+use tokio::net::TcpSocket;
 use tokio::process::{Child, ChildStdout, Command};
 use tokio::sync::watch;
 
@@ -77,6 +78,11 @@ impl Process {
         self.address.expect("it serves")
     }
 
+    /// The number of the process.
+    pub fn id(&self) -> u32 {
+        self.child.id().expect("it runs")
+    }
+
     pub fn client(&self) -> Client {
         client_at(self.address())
     }
@@ -100,4 +106,13 @@ impl Process {
         let stderr = self.stderr.borrow().clone();
         Ended { status, stderr }
     }
+}
+
+/// A port that nobody else gets, and on which a server may still listen.
+pub fn reserved() -> (TcpSocket, SocketAddr) {
+    let socket = TcpSocket::new_v4().expect("a socket");
+    socket.set_reuseaddr(true).expect("an option");
+    socket.bind("127.0.0.1:0".parse().expect("an address")).expect("a port");
+    let address = socket.local_addr().expect("an address");
+    (socket, address)
 }

@@ -5,8 +5,8 @@ use lead_pipeline::proto::trigger::Kind;
 use lead_pipeline::proto::{
     Actor, ActorKind, AllChannelsUsedUp, ApplyTriggerRequest, BatchCreateLeadsRequest, BatchCreateLeadsResponse,
     Channel, ChannelUsedUp, ChecklistCompleted, CreateLeadRequest, CreateLeadResponse, GetLeadRequest, Lead,
-    LeadReplied, ListStageChangesRequest, Meeting, MeetingBooked, MessageSent, NotInterested, OptedOut,
-    OverrideStageRequest, Stage, StageChange, Trigger,
+    LeadReplied, ListLeadsRequest, ListStageChangesRequest, Meeting, MeetingBooked, MessageSent, NotInterested,
+    OptedOut, OverrideStageRequest, Stage, StageChange, Trigger,
 };
 use prost_types::Timestamp;
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -134,6 +134,20 @@ pub async fn overridden(client: &mut Client, lead_id: &str, stage: Stage) -> Lea
 pub async fn lead(client: &mut Client, lead_id: &str) -> Lead {
     let response = client.get_lead(GetLeadRequest { lead_id: lead_id.into() }).await.expect("the lead is there");
     response.into_inner().lead.expect("a lead")
+}
+
+/// Every lead there is.
+pub async fn all_leads(client: &mut Client) -> Vec<Lead> {
+    let mut leads = Vec::new();
+    let mut request = ListLeadsRequest { page_size: 1000, ..Default::default() };
+    loop {
+        let page = client.list_leads(request.clone()).await.expect("a page of leads").into_inner();
+        leads.extend(page.leads);
+        if page.next_page_token.is_empty() {
+            return leads;
+        }
+        request.page_token = page.next_page_token;
+    }
 }
 
 /// A lead's whole history, in one page.

@@ -107,6 +107,11 @@ impl Database {
         Self(PgConnection::connect(url).await.expect("the test reaches the database"))
     }
 
+    /// A connection, if the database accepts any now.
+    pub async fn try_connect(url: &str) -> Option<Self> {
+        PgConnection::connect(url).await.ok().map(Self)
+    }
+
     /// Runs statements.
     pub async fn run(&mut self, statements: &str) {
         sqlx::raw_sql(AssertSqlSafe(statements.to_owned())).execute(&mut self.0).await.expect("the statement runs");

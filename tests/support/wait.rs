@@ -26,3 +26,8 @@ pub async fn eventually<T>(what: &str, mut look: impl AsyncFnMut() -> Option<T>)
     })
     .await
 }
+
+/// The moment between two looks, for tasks: what a task awaits must be `Send`, which a look can't promise.
+pub async fn until_the_next_look() {
+    tokio::time::sleep(LOOK).await;
+}

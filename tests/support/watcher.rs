@@ -4,7 +4,8 @@ use super::server::Client;
 use super::wait::within;
 use lead_pipeline::proto::watch_stage_changes_request::Start;
 use lead_pipeline::proto::{
-    Coverage, Notice, StageChange, StartBeginning, WatchFilter, WatchStageChangesRequest, WatchStageChangesResponse,
+    Coverage, Lead, Notice, StageChange, StartBeginning, StartSnapshot, WatchFilter, WatchStageChangesRequest,
+    WatchStageChangesResponse,
 };
 use std::collections::BTreeMap;
 use tonic::{Status, Streaming};
@@ -20,6 +21,8 @@ pub struct Watching {
     pub notices: Vec<Notice>,
     /// How far behind the last response was.
     pub behind: i64,
+    /// The partitions that a snapshot has yet to come to are missing in `through`.
+    snapshot: bool,
 }
 
 pub fn from_now() -> WatchStageChangesRequest {
@@ -28,6 +31,10 @@ pub fn from_now() -> WatchStageChangesRequest {
 
 pub fn from_beginning() -> WatchStageChangesRequest {
     WatchStageChangesRequest { start: Some(Start::Beginning(StartBeginning {})), ..Default::default() }
+}
+
+pub fn from_snapshot() -> WatchStageChangesRequest {
+    WatchStageChangesRequest { start: Some(Start::Snapshot(StartSnapshot {})), ..Default::default() }
 }
 
 pub fn after(cursor: &str) -> WatchStageChangesRequest {
@@ -39,22 +46,36 @@ pub fn filtered(filter: WatchFilter) -> WatchStageChangesRequest {
 }
 
 impl Watching {
-    /// Begins a watch that is accepted: its first response is a checkpoint with the start of every partition.
+    /// Begins a watch that is accepted.
     pub async fn start(client: &mut Client, request: WatchStageChangesRequest) -> Self {
-        let starting = within("the start of a watch", client.watch_stage_changes(request)).await;
-        let stream = starting.expect("the watch begins").into_inner();
-        let mut watching =
-            Self { stream, through: BTreeMap::new(), cursor: String::new(), notices: Vec::new(), behind: 0 };
-        let first = watching.receive().await.expect("the first response");
-        assert_eq!(first.changes, Vec::new(), "the first response is a checkpoint");
+        Self::try_start(client, request).await.expect("the watch begins")
+    }
+
+    /// Begins a watch. If it is accepted, its first response is a checkpoint with the start of every partition.
+    pub async fn try_start(client: &mut Client, request: WatchStageChangesRequest) -> Result<Self, Status> {
+        let watching = Self::begin(client, request, false).await?;
+        assert!(!watching.through.is_empty(), "the first response has coverage");
+        Ok(watching)
+    }
+
+    /// The same for a snapshot, or its middle: the first response names the partitions that it has come to.
+    pub async fn start_snapshot(client: &mut Client, request: WatchStageChangesRequest) -> Self {
+        Self::begin(client, request, true).await.expect("the watch begins")
+    }
+
+    async fn begin(client: &mut Client, request: WatchStageChangesRequest, snapshot: bool) -> Result<Self, Status> {
+        let stream = within("the start of a watch", client.watch_stage_changes(request)).await?.into_inner();
+        let (through, cursor, notices) = (BTreeMap::new(), String::new(), Vec::new());
+        let mut watching = Self { stream, through, cursor, notices, behind: 0, snapshot };
+        let first = watching.receive().await?;
+        assert!(first.changes.is_empty() && first.leads.is_empty(), "the first response is a checkpoint");
         for Coverage { partition, after, through } in &first.coverage {
             assert_eq!(after, through, "the first coverage is where partition {partition} starts");
             assert!(watching.through.insert(*partition, *after).is_none(), "partition {partition} twice");
         }
         let partitions = i32::try_from(first.coverage.len()).expect("few partitions");
         assert!(watching.through.keys().copied().eq(0..partitions), "every partition from the first on");
-        assert!(partitions > 0, "the first response has coverage");
-        watching
+        Ok(watching)
     }
 
     async fn receive(&mut self) -> Result<WatchStageChangesResponse, Status> {
@@ -75,9 +96,13 @@ impl Watching {
         let response = self.receive().await?;
         let mut ranges = BTreeMap::new();
         for Coverage { partition, after, through } in &response.coverage {
-            let before = self.through.insert(*partition, *through).expect("a partition of the first response");
-            assert_eq!(*after, before, "coverage of partition {partition} meets the one before");
-            assert!(through > after, "coverage that covers nothing");
+            if let Some(before) = self.through.insert(*partition, *through) {
+                assert_eq!(*after, before, "coverage of partition {partition} meets the one before");
+                assert!(through > after, "coverage that covers nothing");
+            } else {
+                assert!(self.snapshot, "partition {partition} is not in the first response");
+                assert_eq!(after, through, "a snapshot begins partition {partition} at the head of its page");
+            }
             assert!(ranges.insert(*partition, (*after, *through)).is_none(), "one range a partition");
         }
         for change in &response.changes {
@@ -146,6 +171,37 @@ impl Watching {
         };
         within("the end of the stream", reading).await
     }
+}
+
+/// What a client makes of a stream: every lead's version and stage.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct View(pub BTreeMap<String, (i32, i32)>);
+
+impl View {
+    /// Takes a response. A lead of a snapshot comes once; each change of a lead is newer than what was seen of it, and if
+    /// the stream sends everything, the very next.
+    pub fn take(&mut self, response: &WatchStageChangesResponse, everything: bool) {
+        for change in &response.changes {
+            let seen = self.0.insert(change.lead_id.clone(), (change.version, change.to_stage));
+            let seen = seen.map_or(0, |(version, _)| version);
+            assert!(change.version > seen, "seen already, at version {seen}: {change:?}");
+            assert!(!everything || change.version == seen + 1, "a gap behind version {seen}: {change:?}");
+        }
+        for lead in &response.leads {
+            let seen = self.0.insert(lead.lead_id.clone(), (lead.version, lead.stage));
+            assert_eq!(seen, None, "a lead of the snapshot was seen before: {lead:?}");
+        }
+    }
+
+    /// What the view has to be in the end.
+    pub fn of(leads: &[Lead]) -> Self {
+        Self(leads.iter().map(|lead| (lead.lead_id.clone(), (lead.version, lead.stage))).collect())
+    }
+}
+
+/// The same watch, with every entry that is recorded.
+pub fn unfiltered(request: WatchStageChangesRequest) -> WatchStageChangesRequest {
+    WatchStageChangesRequest { include_unchanged: true, ..request }
 }
 
 /// What identifies a change, for comparisons.

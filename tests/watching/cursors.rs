@@ -1,15 +1,20 @@
 //! Cursors that can't be continued are told, never ignored: CURSOR_INVALID, CURSOR_DIVERGED.
 
 use crate::support::errors::failed;
-use crate::support::requests::{applied, created, message_sent, overridden};
+use crate::support::requests::{applied, batch, create, created, message_sent, overridden};
 use crate::support::server::{Server, server_with};
 use crate::support::watcher::{Watching, after, from_beginning, from_now};
-use lead_pipeline::proto::Stage;
+use lead_pipeline::proto::{Notice, Stage};
 use tonic::Code;
 
 /// A server with one partition, a lead, and a cursor behind its three entries.
 async fn with_cursor() -> (Server, String) {
-    let server = server_with(&["--partitions=1"]).await;
+    with_cursor_on(&[]).await
+}
+
+/// The same, on a server with some settings.
+async fn with_cursor_on(flags: &[&str]) -> (Server, String) {
+    let server = server_with(&[&["--partitions=1"], flags].concat()).await;
     let mut client = server.client();
     created(&mut client, "lead-1").await;
     applied(&mut client, "lead-1", message_sent()).await;
@@ -101,4 +106,17 @@ async fn a_running_stream_ends_when_longer_history_stands_in_place_of_what_it_se
     failed(Err::<(), _>(watching.end().await)).is(Code::DataLoss, "CURSOR_DIVERGED");
     let mut anew = Watching::start(&mut client, from_beginning()).await;
     assert_eq!(anew.changes(4).await.len(), 4, "what there is now");
+}
+
+#[tokio::test]
+async fn a_running_stream_ends_when_one_batch_spans_what_was_lost() {
+    // No poll comes to help: the batch itself shows it, though the stream has been sent nothing yet.
+    let (server, cursor) = with_cursor_on(&["--poll-interval=24h"]).await;
+    let mut client = server.client();
+    let mut watching = Watching::start(&mut client, after(&cursor)).await;
+    watching.until(Notice::CaughtUp).await;
+    let lose = "delete from entries; delete from leads; update heads set position = 0, tag = 0";
+    server.database().await.run(lose).await;
+    client.batch_create_leads(batch((0..5).map(|n| create(&format!("other-{n}"))))).await.expect("created");
+    failed(Err::<(), _>(watching.end().await)).is(Code::DataLoss, "CURSOR_DIVERGED");
 }

@@ -3,14 +3,15 @@
 use crate::support::requests::{
     actor, applied, created, history, message_sent, not_interested, opted_out, overridden, replied, trigger,
 };
-use crate::support::server::{Client, Server, server};
-use crate::support::watcher::{Watching, filtered, from_beginning, from_now, keys};
+use crate::support::server::{Client, Server, server, server_on, server_with};
+use crate::support::watcher::{Watching, after, filtered, from_beginning, from_now, keys, unfiltered};
 use crate::watching::starts::heads;
 use lead_pipeline::proto::{
     ActorKind, ApplyTriggerRequest, ChangeOrigin, CreateLeadRequest, Notice, Stage, StageChange, WatchFilter,
     WatchStageChangesRequest,
 };
 use prost_types::Duration;
+use std::collections::BTreeMap;
 
 /// Two agents' leads, moved by triggers and a person, with entries of NO_CHANGE and of the dead mark between.
 async fn some_history(server: &Server) -> Vec<StageChange> {
@@ -129,10 +130,7 @@ async fn the_same_filters_hold_for_live_changes() {
         let expected: Vec<_> = all.iter().filter(|change| passes(change) && is_notable(change, &all)).collect();
         let changes = watching.changes(expected.len()).await;
         assert_eq!(keys(&changes), keys(expected), "{filter:?}");
-        let resumed = WatchStageChangesRequest {
-            filter: Some(filter.clone()),
-            ..crate::support::watcher::after(&watching.cursor)
-        };
+        let resumed = WatchStageChangesRequest { filter: Some(filter.clone()), ..after(&watching.cursor) };
         let mut resumed = Watching::start(&mut client, resumed).await;
         assert_eq!(resumed.through(&heads).await, [], "nothing is left for the filter: {filter:?}");
     }
@@ -167,7 +165,7 @@ async fn another_filter_may_continue_a_cursor() {
     let mut client = server.client();
     let nothing = WatchFilter { lead_ids: vec!["nobody".into()], ..Default::default() };
     let start = Watching::start(&mut client, filtered(nothing)).await.cursor;
-    let mut watching = Watching::start(&mut client, crate::support::watcher::after(&start)).await;
+    let mut watching = Watching::start(&mut client, after(&start)).await;
     let expected: Vec<_> = all.iter().filter(|change| is_notable(change, &all)).collect();
     assert_eq!(keys(&watching.changes(expected.len()).await), keys(expected));
 }
@@ -188,4 +186,54 @@ async fn a_watcher_sees_what_a_call_answered() {
     let mut streamed = watching.changes(2).await;
     assert_eq!(streamed.split_off(1), answered, "field by field");
     assert_eq!(streamed, history(&mut client, "lead-1").await[..1], "from the log too");
+}
+
+/// A cursor as a client may have kept it, with what it was sent until then.
+struct Kept {
+    cursor: String,
+    through: BTreeMap<i32, i64>,
+    changes: Vec<StageChange>,
+}
+
+/// Reads the whole history under a filter, and keeps every cursor on the way.
+async fn keep_cursors(server: &Server, filter: &WatchFilter) -> Vec<Kept> {
+    let mut watching = Watching::start(&mut server.client(), unfiltered(filtered(filter.clone()))).await;
+    let mut changes = Vec::new();
+    let mut kept = Vec::new();
+    loop {
+        let (cursor, through) = (watching.cursor.clone(), watching.through.clone());
+        kept.push(Kept { cursor, through, changes: changes.clone() });
+        if watching.notices.contains(&Notice::CaughtUp) {
+            return kept;
+        }
+        changes.extend(watching.next().await.expect("the stream goes on").changes);
+    }
+}
+
+#[tokio::test]
+async fn any_replica_continues_any_cursor_under_any_other_filter() {
+    let one = server_with(&["--response-entries=2"]).await;
+    let other = server_on(one.database_url(), &["--ring-entries=2", "--log-page=3"]).await;
+    let all = some_history(&one).await;
+    let heads = heads(&one).await;
+    let cases = cases();
+    let mut cursors = 0;
+    for (number, (filter, passes)) in cases.iter().enumerate() {
+        for (kept, step) in keep_cursors(&one, filter).await.into_iter().zip(1..) {
+            // Each cursor meets another of the other filters.
+            let (other_filter, other_passes) = &cases[(number + step) % cases.len()];
+            let request =
+                WatchStageChangesRequest { filter: Some(other_filter.clone()), ..unfiltered(after(&kept.cursor)) };
+            let mut resumed = Watching::start(&mut other.client(), request).await;
+            assert_eq!(resumed.through, kept.through, "it begins where the other ended");
+            let rest = resumed.through(&heads).await;
+            let expected = all.iter().filter(|change| match change.position <= kept.through[&change.partition] {
+                true => passes(change),
+                false => other_passes(change),
+            });
+            assert_eq!(keys(kept.changes.iter().chain(&rest)), keys(expected), "{filter:?}, then {other_filter:?}");
+            cursors += 1;
+        }
+    }
+    assert!(cursors > 2 * cases.len(), "{cursors}");
 }

@@ -1,9 +1,13 @@
 //! WatchStageChanges: every change the filter lets through, once, in order, with proof.
 
+mod age;
 mod cursors;
 mod filters;
 mod live;
 mod replicas;
+mod seats;
 mod slow;
+mod snapshot;
+mod snapshot_filters;
 mod starts;
 mod stop;

@@ -3,7 +3,7 @@
 use crate::support::checker::check;
 use crate::support::errors::failed;
 use crate::support::requests::{applied, batch, create, created, message_sent, replied};
-use crate::support::server::{Database, Server, server, server_with};
+use crate::support::server::{Server, server, server_with};
 use crate::support::watcher::{Watching, after, from_beginning, from_now, key, keys};
 use lead_pipeline::proto::watch_stage_changes_request::Start;
 use lead_pipeline::proto::{Notice, StartNow, WatchStageChangesRequest};
@@ -12,10 +12,7 @@ use tonic::Code;
 
 /// The heads as the database has them.
 pub async fn heads(server: &Server) -> BTreeMap<i32, i64> {
-    let Database(mut connection) = server.database().await;
-    let rows: Vec<(i32, i64)> =
-        sqlx::query_as("select partition, position from heads").fetch_all(&mut connection).await.expect("heads");
-    rows.into_iter().collect()
+    crate::support::log::heads(server.database_url()).await
 }
 
 #[tokio::test]

@@ -1,0 +1,107 @@
+//! The snapshot of a watch: the leads as they stand, partition by partition and page by page in the order of their ids.
+//!
+//! Each page is read together with its partition's head, and the log up to that head goes out before the page, for the
+//! leads that were sent already. So at any moment what was sent is what the log up to the partition's mark says, and no
+//! transaction stays open between pages.
+
+use super::watcher::{Gathered, Notice, Place, WatchError, Watcher};
+use crate::domain::{Lead, LeadId};
+use crate::store::{LeadPage, PageOf};
+use bytes::Bytes;
+
+/// How far a snapshot has come.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(super) struct Snapshot {
+    /// The last lead that was sent, or passed over, of the partition that the snapshot has come to; `None`: the next
+    /// page begins the next partition.
+    pub after: Option<LeadId>,
+}
+
+impl Snapshot {
+    /// Whether a lead of this partition was sent, or passed over: its changes are news.
+    pub(super) fn has_passed(&self, lead_id: &LeadId) -> bool {
+        self.after.as_ref().is_some_and(|after| lead_id <= after)
+    }
+}
+
+impl Watcher {
+    /// The next page of the snapshot, and what the log has for the leads of earlier ones.
+    pub(super) async fn gather_snapshot(&mut self) -> Result<(Vec<Bytes>, Vec<Lead>), WatchError> {
+        let mut gathered = self.empty_response();
+        let after = self.snapshot.as_ref().and_then(|snapshot| snapshot.after.clone());
+        let partition = self.places.len() - usize::from(after.is_some());
+        if after.is_some() && self.is_far_behind(partition) {
+            // First the log, or the page would have to be kept until all of that is out.
+            self.read_on(partition, i64::MAX, &mut gathered).await?;
+            return Ok((gathered.entries, Vec::new()));
+        }
+        let page = self.page(partition, after.as_ref()).await?;
+        if after.is_none() {
+            self.places.push(Place::at(page.head, page.head.position));
+        } else if !self.read_up_to(partition, &page, &mut gathered).await? {
+            // The response is full: the page is read again when the log is out.
+            return Ok((gathered.entries, Vec::new()));
+        }
+        self.advance(&page);
+        Ok((gathered.entries, page.leads))
+    }
+
+    /// Whether the log up to the head is more than goes well with a page.
+    fn is_far_behind(&self, partition: usize) -> bool {
+        let position = self.places[partition].mark.position;
+        let head = self.hub.head(partition as i32).unwrap_or(position);
+        head - position > self.hub.settings().response_entries as i64
+    }
+
+    async fn page(&self, partition: usize, after: Option<&LeadId>) -> Result<LeadPage, WatchError> {
+        let stages = self.filter.member_stages();
+        let leads: Vec<&LeadId> = self.filter.leads.iter().collect();
+        let agents: Vec<_> = self.filter.agents.iter().collect();
+        let page = PageOf {
+            partition: partition as i32,
+            after,
+            limit: self.hub.settings().snapshot_page,
+            stages: &stages,
+            leads: &leads,
+            agents: &agents,
+        };
+        Ok(self.hub.lead_page(page).await?)
+    }
+
+    /// Brings the leads that were sent to the head of `page`; `false` if the response is full before that.
+    async fn read_up_to(
+        &mut self,
+        partition: usize,
+        page: &LeadPage,
+        gathered: &mut Gathered,
+    ) -> Result<bool, WatchError> {
+        let through = page.head.position;
+        loop {
+            let mark = self.places[partition].mark;
+            if mark.position >= through {
+                // A lower head, or another entry there: history was lost.
+                return if mark == page.head { Ok(true) } else { Err(WatchError::CursorDiverged) };
+            }
+            if gathered.is_full() {
+                return Ok(false);
+            }
+            self.read_on(partition, through, gathered).await?;
+            if self.places[partition].mark == mark {
+                // The page shows a newer head than this replica has heard of.
+                self.read_log(partition, through, gathered).await?;
+            }
+        }
+    }
+
+    /// The page goes out: the next one begins behind it.
+    fn advance(&mut self, page: &LeadPage) {
+        let complete = (page.leads.len() as i64) < self.hub.settings().snapshot_page;
+        let after = page.leads.last().map(|lead| lead.id.clone()).filter(|_| !complete);
+        if complete && self.places.len() == self.hub.store().partitions() as usize {
+            self.snapshot = None;
+            self.notice = Some(Notice::SnapshotComplete);
+        } else {
+            self.snapshot = Some(Snapshot { after });
+        }
+    }
+}
