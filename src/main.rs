@@ -5,6 +5,8 @@ use lead_pipeline::admin::prune::{self, Prune};
 use lead_pipeline::admin::verify::{self, Verify};
 use lead_pipeline::app::App;
 use lead_pipeline::cli::apply::{self, Apply};
+use lead_pipeline::cli::watch::{self, Watch};
+use lead_pipeline::cli::watchers::{self, Watchers};
 use lead_pipeline::config::Config;
 use lead_pipeline::telemetry;
 use std::process::ExitCode;
@@ -29,6 +31,10 @@ enum Command {
     Prune(Box<Prune>),
     /// Checks a database, and what clients recorded of it.
     Verify(Box<Verify>),
+    /// Prints stage changes as they happen, and proves that none is missing.
+    Watch(Box<Watch>),
+    /// Lists who watches a running server, and how far behind.
+    Watchers(Watchers),
 }
 
 #[tokio::main]
@@ -38,6 +44,8 @@ async fn main() -> ExitCode {
         Command::Apply(arguments) => apply::run(*arguments).await,
         Command::Prune(arguments) => prune::run(*arguments).await,
         Command::Verify(arguments) => verify::run(*arguments).await,
+        Command::Watch(arguments) => watch::run(*arguments).await,
+        Command::Watchers(arguments) => watchers::run(arguments).await,
     }
 }
 

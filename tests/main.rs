@@ -13,5 +13,6 @@ mod settings;
 mod support;
 mod tidy;
 mod verifying;
+mod watch_command;
 mod watching;
 mod witness;

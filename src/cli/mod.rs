@@ -2,5 +2,12 @@
 //! calls over gRPC, and what a person or a script wants to know of them. Never looks inside the server.
 
 pub mod apply;
+pub mod watch;
+pub mod watchers;
 
+mod connect;
+mod contract;
+mod retry;
+mod say;
+mod signals;
 mod values;

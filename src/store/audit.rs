@@ -59,7 +59,7 @@ pub struct LeadThen {
 
 /// A request of which only this is left: its entries were pruned.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct PrunedRequest {
+pub struct PrunedEffect {
     pub lead_id: String,
     pub request_id: Uuid,
     pub moved: bool,
@@ -266,9 +266,9 @@ impl Audit {
     }
 
     /// Which of some requests were pruned.
-    pub async fn pruned(&mut self, partition: i32, requests: &[RequestId]) -> Result<Vec<PrunedRequest>, StoreError> {
+    pub async fn pruned(&mut self, partition: i32, requests: &[RequestId]) -> Result<Vec<PrunedEffect>, StoreError> {
         Ok(sqlx::query_as!(
-            PrunedRequest,
+            PrunedEffect,
             "select lead_id, request_id, moved from pruned_requests where partition = $1 and request_id = any ($2)",
             partition,
             &ids(requests)

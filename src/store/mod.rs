@@ -18,7 +18,7 @@ mod snapshot;
 mod types;
 mod write;
 
-pub use audit::{Audit, AuditHead, Histories, LeadThen, PrunedRequest, Read};
+pub use audit::{Audit, AuditHead, Histories, LeadThen, PrunedEffect, Read};
 pub use clock::Clock;
 pub use connect::{Connect, ConnectSettings, connect};
 pub use entry::{Cause, Digest, Entry};

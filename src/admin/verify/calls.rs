@@ -6,7 +6,7 @@ use super::same::{answer_differs, change_differs};
 use crate::domain::RequestId;
 use crate::proto::{Lead, Outcome, StageChange};
 use crate::record::{Exchange, Failure};
-use crate::store::{Entry, PrunedRequest, StoreError};
+use crate::store::{Entry, PrunedEffect, StoreError};
 use std::collections::{BTreeMap, BTreeSet};
 
 /// Calls that are looked up together.
@@ -131,7 +131,7 @@ impl Calls {
 struct Known {
     floor: i64,
     entries: Vec<Entry>,
-    pruned: Vec<PrunedRequest>,
+    pruned: Vec<PrunedEffect>,
 }
 
 impl Known {
@@ -144,7 +144,7 @@ impl Known {
 
     fn effect(&self, (lead_id, request_id): &Key) -> Effect<'_> {
         let of_key = |entry: &&Entry| entry.lead_id.as_str() == lead_id && entry.request_id == *request_id;
-        let pruned = |pruned: &&PrunedRequest| pruned.lead_id == *lead_id && pruned.request_id == request_id.0;
+        let pruned = |pruned: &&PrunedEffect| pruned.lead_id == *lead_id && pruned.request_id == request_id.0;
         Effect {
             floor: self.floor,
             entries: self.entries.iter().filter(of_key).collect(),
@@ -157,7 +157,7 @@ impl Known {
 struct Effect<'a> {
     floor: i64,
     entries: Vec<&'a Entry>,
-    pruned: Option<&'a PrunedRequest>,
+    pruned: Option<&'a PrunedEffect>,
 }
 
 impl Effect<'_> {

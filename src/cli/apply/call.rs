@@ -1,7 +1,8 @@
 //! A line of the file becomes a typed call here, or a fault that says what is wrong with it.
 
-use crate::proto::{self, ApplyTriggerRequest, CreateLeadRequest, OverrideStageRequest};
-use prost_reflect::{DescriptorPool, DeserializeOptions, DynamicMessage, MessageDescriptor, ReflectMessage as _};
+use crate::cli::contract::message;
+use crate::proto::{ApplyTriggerRequest, CreateLeadRequest, OverrideStageRequest};
+use prost_reflect::{DeserializeOptions, DynamicMessage, MessageDescriptor, ReflectMessage as _};
 use serde::Deserialize;
 use serde::de::IgnoredAny;
 use serde_json::error::Category;
@@ -92,11 +93,6 @@ pub struct Parser {
 
 impl Parser {
     pub fn new() -> Self {
-        let pool = DescriptorPool::decode(proto::DESCRIPTORS).expect("the contract was compiled by the build");
-        let message = |name: &str| {
-            let found = pool.get_message_by_name(&format!("leadpipeline.v1.{name}"));
-            found.expect("the contract has a request for each call")
-        };
         Self {
             create_lead: message("CreateLeadRequest"),
             apply_trigger: message("ApplyTriggerRequest"),

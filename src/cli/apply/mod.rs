@@ -6,7 +6,6 @@ mod input;
 mod order;
 mod rejects;
 mod report;
-mod retry;
 mod run;
 mod send;
 

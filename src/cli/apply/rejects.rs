@@ -1,7 +1,7 @@
 //! The file of rejected lines: each with what was wrong, in a form that can be corrected and applied again.
 
 use super::call::{Fault, envelope};
-use super::retry::cause;
+use crate::cli::retry::cause;
 use crate::record::code_name;
 use serde::Serialize;
 use serde_json::value::RawValue;

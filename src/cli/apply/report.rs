@@ -1,6 +1,6 @@
 //! What a person sees of a run: progress while it goes, single lines about what hinders it, and the summary.
 
-use super::retry::cause;
+use crate::cli::retry::cause;
 use indicatif::{HumanCount, ProgressBar, ProgressDrawTarget, ProgressStyle};
 use std::fmt;
 use std::io::{IsTerminal as _, Write as _};

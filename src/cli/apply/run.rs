@@ -6,12 +6,12 @@ use super::order::{Busy, Intake, Item, lanes};
 use super::rejects::{Problem, RejectFile, Rejected};
 use super::report::Report;
 use super::send::{Failure, Patience, Sender, Terms};
+use crate::cli::signals::Signals;
 use crate::record::Recorder;
 use std::io;
 use std::sync::{Arc, OnceLock};
 use std::thread;
 use tokio::runtime::Handle;
-use tokio::signal::unix::{Signal, SignalKind, signal};
 use tokio::sync::{OwnedSemaphorePermit, Semaphore, mpsc, oneshot};
 use tokio::task::{JoinError, JoinSet};
 use tokio::time::sleep;
@@ -104,11 +104,9 @@ impl Run {
         let mut beside = JoinSet::new();
         beside.spawn(Arc::clone(&run.report).show());
         // Heard from before the first line is read: the default would end the program without a summary.
-        match (signal(SignalKind::interrupt()), signal(SignalKind::terminate())) {
-            (Ok(interrupt), Ok(terminate)) => {
-                beside.spawn(Arc::clone(&run).hear_signals(interrupt, terminate, force.clone()));
-            }
-            (Err(error), _) | (_, Err(error)) => run.report.say(format_args!("signals can't be heard: {error}")),
+        match Signals::hear() {
+            Ok(signals) => drop(beside.spawn(Arc::clone(&run).hear_signals(signals, force.clone()))),
+            Err(error) => run.report.say(format_args!("signals can't be heard: {error}")),
         }
         let (intake, busy, first) = lanes();
         let mut reading = run.read_on_a_thread(input, intake);
@@ -315,26 +313,18 @@ impl Run {
     }
 
     /// The first signal stops in order, the second one at once.
-    async fn hear_signals(self: Arc<Self>, mut interrupt: Signal, mut terminate: Signal, force: CancellationToken) {
-        let number = any(&mut interrupt, &mut terminate).await;
+    async fn hear_signals(self: Arc<Self>, mut signals: Signals, force: CancellationToken) {
+        let number = signals.next().await;
         self.stop(Stop::Signal(number));
         let under_way = self.report.under_way();
         self.report.say(format_args!("stopping: {under_way} calls are under way; Ctrl-C again ends at once"));
         tokio::select! {
-            _ = any(&mut interrupt, &mut terminate) => force.cancel(),
+            _ = signals.next() => force.cancel(),
             // Each attempt that was under way has ended by now: what is left is tried in vain.
             () = sleep(self.limits.patience.attempt) => self.give_up.cancel(),
         }
-        any(&mut interrupt, &mut terminate).await;
+        signals.next().await;
         force.cancel();
-    }
-}
-
-/// Waits for a signal, and gives its number.
-async fn any(interrupt: &mut Signal, terminate: &mut Signal) -> u8 {
-    tokio::select! {
-        _ = interrupt.recv() => SignalKind::interrupt().as_raw_value() as u8,
-        _ = terminate.recv() => SignalKind::terminate().as_raw_value() as u8,
     }
 }
 

@@ -3,7 +3,8 @@
 
 use super::call::Call;
 use super::report::{Done, Report};
-use super::retry::{Verdict, pause, timed_out, verdict};
+use crate::cli::connect::endpoint;
+use crate::cli::retry::{Verdict, pause, timed_out, verdict};
 use crate::proto::lead_pipeline_client::LeadPipelineClient;
 use crate::proto::{ApplyTriggerResponse, Outcome, OverrideStageResponse};
 use crate::record::{self, Exchange, Recorder};
@@ -12,22 +13,12 @@ use std::sync::Arc;
 use std::time::Duration;
 use tokio::time::{Instant, sleep, timeout};
 use tokio_util::sync::CancellationToken;
-use tonic::transport::{Channel, Endpoint};
+use tonic::transport::Channel;
 use tonic::{Code, Request, Status};
-
-/// How often an idle connection is asked whether it is still there, and how long it may take to say so: a server that
-/// vanished without a word is noticed, and the next attempt takes a new connection.
-const KEEPALIVE_INTERVAL: Duration = Duration::from_secs(10);
-const KEEPALIVE_TIMEOUT: Duration = Duration::from_secs(5);
 
 /// Makes connections, each of which connects when it is first used, and again when it is lost.
 pub fn connections(address: &str, connections: usize, patience: Duration) -> Result<Vec<Channel>, String> {
-    let endpoint = Endpoint::from_shared(address.to_owned())
-        .map_err(|error| format!("--address {address}: {error}"))?
-        .connect_timeout(patience)
-        .tcp_nodelay(true)
-        .http2_keep_alive_interval(KEEPALIVE_INTERVAL)
-        .keep_alive_timeout(KEEPALIVE_TIMEOUT);
+    let endpoint = endpoint(address, patience)?;
     Ok((0..connections).map(|_| endpoint.connect_lazy()).collect())
 }
 

@@ -1,0 +1,169 @@
+//! `lead-pipeline watchers`: who watches what on a replica, and how far behind.
+
+use super::connect::endpoint;
+use super::contract::{json, message};
+use super::retry::cause;
+use super::say::say;
+use super::values::{address, duration};
+use super::watch::show_time;
+use crate::proto::lead_pipeline_client::LeadPipelineClient;
+use crate::proto::{ListWatchersRequest, ListWatchersResponse, WatchFilter, Watcher};
+use clap::{Args, ValueEnum};
+use indicatif::HumanCount;
+use std::io::Write as _;
+use std::process::ExitCode;
+use std::time::Duration;
+use tonic::{Request, Status};
+
+const PAGE: i32 = 1000;
+
+const HEADINGS: [&str; 8] = ["ID", "CLIENT", "PEER", "SINCE", "BEHIND", "SLOW", "POSITIONS", "FILTER"];
+
+/// Arguments of `lead-pipeline watchers`.
+#[derive(Clone, Debug, Args)]
+pub struct Watchers {
+    /// The server, as HOST:PORT or http://HOST:PORT. Each replica has watches of its own.
+    #[arg(long, env = "LEAD_PIPELINE_ADDRESS", default_value = "http://127.0.0.1:50051", value_parser = address)]
+    address: String,
+    /// The form of the list.
+    #[arg(short = 'o', long, value_enum, default_value = "table", value_name = "FORM")]
+    format: Form,
+    /// How long the server may take to answer, like 250ms or 10s.
+    #[arg(long, default_value = "10s", value_name = "TIME", value_parser = duration(Duration::from_millis(1)))]
+    timeout: Duration,
+}
+
+/// The form of a list.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+enum Form {
+    /// A line a watch, for people.
+    Table,
+    /// One JSON object: {"watchers": [...]}.
+    Json,
+}
+
+/// Runs the command to its end, which is also what the exit code says.
+pub async fn run(arguments: Watchers) -> ExitCode {
+    let list = match list(&arguments).await {
+        Ok(list) => list,
+        Err(status) => {
+            say(format_args!("{} doesn't list its watches: {}", arguments.address, cause(&status)));
+            return ExitCode::FAILURE;
+        }
+    };
+    let text = match arguments.format {
+        Form::Table => table(&list.watchers),
+        Form::Json => json(&message("ListWatchersResponse"), &list).get().to_owned() + "\n",
+    };
+    // Nobody may be reading.
+    let _ = std::io::stdout().write_all(text.as_bytes());
+    ExitCode::SUCCESS
+}
+
+/// All pages as one.
+async fn list(arguments: &Watchers) -> Result<ListWatchersResponse, Status> {
+    let endpoint = endpoint(&arguments.address, arguments.timeout).map_err(Status::invalid_argument)?;
+    let channel = endpoint.connect().await.map_err(|error| Status::from_error(error.into()))?;
+    let mut client = LeadPipelineClient::new(channel);
+    let (mut watchers, mut page_token) = (Vec::new(), String::new());
+    loop {
+        let mut request = Request::new(ListWatchersRequest { page_size: PAGE, page_token });
+        request.set_timeout(arguments.timeout);
+        let page = client.list_watchers(request).await?.into_inner();
+        watchers.extend(page.watchers);
+        if page.next_page_token.is_empty() {
+            return Ok(ListWatchersResponse { watchers, next_page_token: String::new() });
+        }
+        page_token = page.next_page_token;
+    }
+}
+
+/// A line a watch, in columns as wide as they need to be.
+fn table(watchers: &[Watcher]) -> String {
+    let rows: Vec<[String; 8]> = std::iter::once(HEADINGS.map(str::to_owned)).chain(watchers.iter().map(row)).collect();
+    let mut text = String::new();
+    for row in &rows {
+        let mut line = String::new();
+        for (column, cell) in row.iter().enumerate() {
+            let width = rows.iter().map(|row| row[column].chars().count()).max().unwrap_or_default();
+            line.push_str(&format!("{cell:<width$}  "));
+        }
+        text.push_str(line.trim_end());
+        text.push('\n');
+    }
+    text
+}
+
+fn row(watcher: &Watcher) -> [String; 8] {
+    let Watcher { id, peer, client_name, behind, .. } = watcher;
+    let positions = watcher.positions.iter().map(|place| format!("{}:{}", place.partition, place.position));
+    [
+        id.to_string(),
+        if client_name.is_empty() { "-".into() } else { client_name.escape_default().to_string() },
+        peer.clone(),
+        show_time(watcher.since.as_ref()),
+        HumanCount((*behind).max(0) as u64).to_string(),
+        if watcher.slow { "yes" } else { "no" }.into(),
+        positions.collect::<Vec<_>>().join(" "),
+        filter(watcher),
+    ]
+}
+
+/// The filter as `lead-pipeline watch` would take it.
+fn filter(watcher: &Watcher) -> String {
+    let unset = WatchFilter::default();
+    let filter = watcher.filter.as_ref().unwrap_or(&unset);
+    let short = |name: &str, prefix: &str| name.trim_start_matches(prefix).to_owned();
+    let stage = |stage: crate::proto::Stage| short(stage.as_str_name(), "STAGE_");
+    let lists = [
+        ("lead", filter.lead_ids.clone()),
+        ("agent", filter.agent_ids.clone()),
+        ("from-stage", filter.from_stages().map(stage).collect()),
+        ("to-stage", filter.to_stages().map(stage).collect()),
+    ];
+    let lists = lists.into_iter().filter(|(_, values)| !values.is_empty());
+    let mut parts: Vec<_> = lists.map(|(key, values)| format!("{key}={}", values.join(","))).collect();
+    if filter.origin != 0 {
+        parts.push(format!("origin={}", short(filter.origin().as_str_name(), "CHANGE_ORIGIN_").to_ascii_lowercase()));
+    }
+    if watcher.include_unchanged {
+        parts.push("(unchanged too)".into());
+    }
+    if parts.is_empty() { "-".into() } else { parts.join(" ") }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::proto::{ChangeOrigin, Stage, WatcherPosition};
+
+    #[test]
+    fn a_watch_is_a_row() {
+        let filter = WatchFilter {
+            agent_ids: vec!["anna".into(), "ben".into()],
+            to_stages: vec![Stage::Won.into()],
+            origin: ChangeOrigin::Manual.into(),
+            ..Default::default()
+        };
+        let positions = [(0, 17), (1, 4)].map(|(partition, position)| WatcherPosition { partition, position });
+        let watchers = [
+            Watcher {
+                id: 7,
+                peer: "10.0.0.9:40112".into(),
+                client_name: "dashboard".into(),
+                filter: Some(filter),
+                positions: positions.to_vec(),
+                behind: 1200,
+                since: Some(prost_types::Timestamp { seconds: 1_795_770_000, nanos: 0 }),
+                ..Default::default()
+            },
+            Watcher { id: 12, slow: true, include_unchanged: true, ..Default::default() },
+        ];
+        let expected = "\
+ID  CLIENT     PEER            SINCE                     BEHIND  SLOW  POSITIONS  FILTER
+7   dashboard  10.0.0.9:40112  2026-11-27T09:00:00.000Z  1,200   no    0:17 1:4   agent=anna,ben to-stage=WON origin=manual
+12  -                          -                         0       yes              (unchanged too)
+";
+        assert_eq!(table(&watchers), expected);
+    }
+}

@@ -1,0 +1,9 @@
+//! `lead-pipeline watch` and `lead-pipeline watchers`: the program itself, against servers that live and die.
+
+mod arguments;
+mod ends;
+mod forms;
+mod program;
+mod resume;
+mod servers;
+mod stall;
