@@ -3,13 +3,13 @@
 use super::connect::endpoint;
 use super::contract::{json, message};
 use super::retry::cause;
-use super::say::say;
+use super::say::{say, time};
 use super::values::{address, duration};
-use super::watch::show_time;
 use crate::proto::lead_pipeline_client::LeadPipelineClient;
 use crate::proto::{ListWatchersRequest, ListWatchersResponse, WatchFilter, Watcher};
 use clap::{Args, ValueEnum};
 use indicatif::HumanCount;
+use std::fmt::Write as _;
 use std::io::Write as _;
 use std::process::ExitCode;
 use std::time::Duration;
@@ -86,7 +86,8 @@ fn table(watchers: &[Watcher]) -> String {
         let mut line = String::new();
         for (column, cell) in row.iter().enumerate() {
             let width = rows.iter().map(|row| row[column].chars().count()).max().unwrap_or_default();
-            line.push_str(&format!("{cell:<width$}  "));
+            // Writing to a String can't fail.
+            let _ = write!(line, "{cell:<width$}  ");
         }
         text.push_str(line.trim_end());
         text.push('\n');
@@ -101,7 +102,7 @@ fn row(watcher: &Watcher) -> [String; 8] {
         id.to_string(),
         if client_name.is_empty() { "-".into() } else { client_name.escape_default().to_string() },
         peer.clone(),
-        show_time(watcher.since.as_ref()),
+        time(watcher.since.as_ref()),
         HumanCount((*behind).max(0) as u64).to_string(),
         if watcher.slow { "yes" } else { "no" }.into(),
         positions.collect::<Vec<_>>().join(" "),

@@ -1,6 +1,6 @@
 //! Arguments that make no sense are refused, with what would make some.
 
-use super::program::{Run, watch};
+use super::program::watch;
 use std::fs;
 
 #[tokio::test]
@@ -52,11 +52,4 @@ async fn what_the_server_refuses_is_a_wrong_argument() {
     let ended = watch(folder.path(), &server.address(), &["--filter", "lead=a b"]).await.with(2);
     let ended = ended.saying("the server refuses the watch: filter.lead_ids");
     assert!(ended.stdout.is_empty(), "{ended:?}");
-}
-
-#[tokio::test]
-async fn watchers_of_a_server_that_is_not_there_are_an_error() {
-    let folder = tempfile::tempdir().expect("a folder");
-    let ended = Run::of(folder.path(), &["watchers", "--address", "127.0.0.1:1"]).ended().await.with(1);
-    ended.saying("http://127.0.0.1:1 doesn't list its watches: ");
 }

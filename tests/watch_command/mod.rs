@@ -6,4 +6,6 @@ mod forms;
 mod program;
 mod resume;
 mod servers;
+mod snapshot;
 mod stall;
+mod watchers;

@@ -97,8 +97,17 @@ impl Density {
     /// Holds the promises against the next response.
     ///
     /// # Errors
-    /// The first promise that it breaks.
+    /// The first promise that it breaks. Nothing of it is accounted for then.
     pub fn check(&mut self, response: &WatchStageChangesResponse) -> Result<(), Violation> {
+        let before = self.ranges.clone();
+        let checked = self.check_whole(response);
+        if checked.is_err() {
+            self.ranges = before;
+        }
+        checked
+    }
+
+    fn check_whole(&mut self, response: &WatchStageChangesResponse) -> Result<(), Violation> {
         let mut ranges = BTreeMap::new();
         for coverage in &response.coverage {
             self.cover(coverage, &mut ranges)?;

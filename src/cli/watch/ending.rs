@@ -65,9 +65,8 @@ impl Ending {
     pub fn exit_code(&self) -> ExitCode {
         ExitCode::from(match self {
             Self::Done | Self::Unread => 0,
-            Self::Failed(_) => 1,
             Self::Refused(status) if status.code() == Code::InvalidArgument => 2,
-            Self::Refused(_) => 1,
+            Self::Failed(_) | Self::Refused(_) => 1,
             Self::Cursor { .. } => 3,
             Self::Violation(_) => 4,
             Self::Signal(number) => 128 + number,

@@ -193,7 +193,6 @@ fn pause(failed: u32, not_before: Duration, jitter: f64) -> Duration {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use tonic::Code;
 
     #[test]
     fn pauses_double_to_a_limit_and_are_spread_from_nothing_on() {

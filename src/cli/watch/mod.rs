@@ -26,7 +26,6 @@ use follow::{Follower, Server};
 use output::{Output, Reader};
 use place::{Place, PlaceError, PlaceFile};
 use record::Record;
-pub use show::time as show_time;
 use show::{Format, Printer};
 use sink::{Seen, Sink, Until};
 use std::collections::BTreeMap;

@@ -130,7 +130,7 @@ mod tests {
         let folder = tempfile::tempdir().expect("a folder");
         let path = folder.path().join("out");
         fs::write(&path, "mine").expect("a file");
-        let refused = |written| Output::file(&path, written).err().expect("refused");
+        let refused = |written: Option<&Written>| Output::file(&path, written).err().expect("refused");
         assert!(refused(None).contains("doesn't know"));
         let known = fs::canonicalize(&path).expect("a path");
         assert!(refused(Some(&Written { file: known.clone(), bytes: 5 })).contains("has 4 bytes"));

@@ -146,6 +146,12 @@ fn content(place: &Place) -> Vec<u8> {
     text
 }
 
+/// What every form of the file has.
+#[derive(Deserialize)]
+struct Versioned {
+    version: u32,
+}
+
 fn read(path: &Path) -> Result<Place, PlaceError> {
     let shown = path.display();
     let text = match fs::read_to_string(path) {
@@ -153,10 +159,6 @@ fn read(path: &Path) -> Result<Place, PlaceError> {
         Err(error) if error.kind() == ErrorKind::InvalidData => return Err(damaged(path, "it isn't UTF-8")),
         Err(error) => return Err(PlaceError::Unreadable(format!("can't read --cursor-file {shown}: {error}"))),
     };
-    #[derive(Deserialize)]
-    struct Versioned {
-        version: u32,
-    }
     let versioned: Versioned = serde_json::from_str(&text).map_err(|error| damaged(path, &error.to_string()))?;
     if versioned.version != VERSION {
         let version = versioned.version;

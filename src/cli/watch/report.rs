@@ -15,10 +15,12 @@ pub fn report(seen: Seen, ranges: &BTreeMap<i32, Range>, reconnects: u64, dense:
         parts.push("no position covered".into());
     } else {
         parts.push(counted(ranges.len() as u64, "partition"));
-        parts.push(positions(
-            ranges,
-            if dense { "covered without a gap or a duplicate" } else { "covered before that" },
-        ));
+        parts.push(match (positions(ranges), dense) {
+            (Some(positions), true) => format!("{positions} covered without a gap or a duplicate"),
+            (Some(positions), false) => format!("{positions} covered before that"),
+            (None, true) => "no new position, without a gap or a duplicate".into(),
+            (None, false) => "no new position".into(),
+        });
     }
     parts.push(counted(reconnects, "reconnect"));
     parts.join(", ")
@@ -34,14 +36,14 @@ fn counted(number: u64, thing: &str) -> String {
     format!("{} {thing}{plural}", HumanCount(number))
 }
 
-/// The positions that were covered, of each partition, as far as a line has room; and what is claimed of them.
-fn positions(ranges: &BTreeMap<i32, Range>, claim: &str) -> String {
+/// The positions that were covered, of each partition, as far as a line has room; none if there is no new one.
+fn positions(ranges: &BTreeMap<i32, Range>) -> Option<String> {
     let covered: i64 = ranges.values().map(|range| range.through - range.after).sum();
     if covered == 0 {
-        return "no new position".into();
+        return None;
     }
     if ranges.len() > SHOWN {
-        return format!("{} {claim}", counted(covered as u64, "position"));
+        return Some(counted(covered as u64, "position"));
     }
     let one = |range: &Range| match range.through - range.after {
         0 => "none".to_owned(),
@@ -49,10 +51,10 @@ fn positions(ranges: &BTreeMap<i32, Range>, claim: &str) -> String {
         _ => format!("{}..{}", HumanCount(range.after as u64 + 1), HumanCount(range.through as u64)),
     };
     if let (1, Some(range)) = (ranges.len(), ranges.values().next()) {
-        return format!("positions {} {claim}", one(range));
+        return Some(format!("positions {}", one(range)));
     }
     let all: Vec<_> = ranges.iter().map(|(partition, range)| format!("{partition}: {}", one(range))).collect();
-    format!("positions {} {claim}", all.join("; "))
+    Some(format!("positions {}", all.join("; ")))
 }
 
 #[cfg(test)]
@@ -85,6 +87,8 @@ mod tests {
     fn nothing_is_claimed_without_proof() {
         let line = report(Seen::default(), &BTreeMap::new(), 0, true);
         assert_eq!(line, "watched 0 changes, no position covered, 0 reconnects");
+        let line = report(Seen::default(), &ranges(&[(7, 7)]), 0, true);
+        assert_eq!(line, "watched 0 changes, 1 partition, no new position, without a gap or a duplicate, 0 reconnects");
         let line = report(Seen::default(), &ranges(&[(0, 3)]), 0, false);
         assert_eq!(line, "watched 0 changes, 1 partition, positions 1..3 covered before that, 0 reconnects");
     }

@@ -1,15 +1,14 @@
 //! How changes and leads are printed: a line each, for people or for programs.
 
 use crate::cli::contract::{dynamic, json, message};
+use crate::cli::say::time;
 use crate::proto::cause::Kind;
 use crate::proto::{Actor, Cause, ContactPoint, DeadReason, Lead, Stage, StageChange, Trigger};
 use clap::ValueEnum;
 use prost_reflect::{DynamicMessage, EnumDescriptor, FieldDescriptor, Kind as FieldKind, MessageDescriptor, Value};
-use prost_types::Timestamp;
 use serde::Serialize;
 use serde_json::value::RawValue;
 use std::fmt::Write as _;
-use std::time::SystemTime;
 
 /// The form of what is printed.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
@@ -156,13 +155,6 @@ fn short(names: &EnumDescriptor, number: i32) -> String {
     value.name().trim_start_matches(prefix).to_owned()
 }
 
-/// A time to the millisecond, which is enough for a person.
-pub fn time(time: Option<&Timestamp>) -> String {
-    let time = time.and_then(|time| SystemTime::try_from(*time).ok());
-    let time = time.filter(|time| *time >= SystemTime::UNIX_EPOCH);
-    time.map_or_else(|| "-".into(), |time| humantime::format_rfc3339_millis(time).to_string())
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -170,6 +162,7 @@ mod tests {
     use crate::proto::{
         AttemptFailure, Channel, ContactAttemptFailed, Creation, Meeting, MeetingBooked, MessageSent, Override,
     };
+    use prost_types::Timestamp;
 
     const NINE: Timestamp = Timestamp { seconds: 1_795_770_000, nanos: 123_456_000 };
 

@@ -1,4 +1,5 @@
 use super::*;
+use crate::proto::Stage;
 use crate::proto::trigger::Kind;
 
 fn parse(text: &str) -> Parsed {
@@ -29,7 +30,7 @@ fn enums_times_and_wrapped_objects_are_read() {
         "meeting":{"meeting_id":"m","starts_at":"2026-12-01T10:00:00.5Z","ends_at":"2026-12-01T12:30:00+01:00"}},
         "call":"OverrideStage"}"#;
     let Call::OverrideStage(request) = call(text) else { panic!("another call") };
-    assert_eq!(request.stage(), crate::proto::Stage::Scheduled);
+    assert_eq!(request.stage(), Stage::Scheduled);
     assert_eq!(request.expected_version, Some(3));
     let meeting = request.meeting.expect("a meeting");
     let starts_at = meeting.starts_at.expect("a start");
