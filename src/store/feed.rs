@@ -49,8 +49,17 @@ impl Store {
     /// How far every partition's log goes, in order.
     pub async fn extents(&self) -> Result<Vec<Extent>, StoreError> {
         let rows = self.repeat(|| {
-            sqlx::query!("select partition, position, tag, floor, floor_tag from heads order by partition")
-                .fetch_all(&self.pool)
+            // Each from the end of its key: see the migration of that name.
+            sqlx::query!(
+                r#"select wanted.partition as "partition!", head.position, head.tag, head.floor, head.floor_tag
+                   from generate_series(0, $1::int - 1) as wanted (partition)
+                   cross join lateral (
+                       select * from heads where heads.partition = wanted.partition order by position desc limit 1
+                   ) as head
+                   order by wanted.partition"#,
+                self.partitions,
+            )
+            .fetch_all(&self.pool)
         });
         let extents = rows.await?.into_iter().map(|row| Extent {
             partition: row.partition,
@@ -95,7 +104,10 @@ impl Store {
                 sqlx::query!(
                     r#"select heads.floor, heads.floor_tag, entry.position as "position?", entry.tag as "tag?"
                        from unnest($1::int[], $2::bigint[]) as mark (partition, position)
-                       join heads on heads.partition = mark.partition
+                       cross join lateral (
+                           select floor, floor_tag from heads
+                           where heads.partition = mark.partition order by heads.position desc limit 1
+                       ) as heads
                        left join lateral (
                            select entries.position, entries.tag from entries
                            where entries.partition = mark.partition and entries.position >= mark.position

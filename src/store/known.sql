@@ -14,7 +14,7 @@ with recorded as materialized (
     union all
     -- Nothing to look for while nothing was pruned.
     select lead_id, null, pruned_requests from pruned_requests
-    where partition = $1 and request_id = any ($3) and (select floor from heads where partition = $1) > 0
+    where partition = $1 and request_id = any ($3) and (select floor from heads where partition = $1 order by position desc limit 1) > 0
 )
 select
     leads.lead_id, leads.agent_id, leads.version, leads.tag, leads.stage, leads.furthest_stage, leads.dead_reason,

@@ -11,16 +11,15 @@ static MIGRATIONS: Migrator = sqlx::migrate!();
 /// partitions: `partitions` if the database is new, else what it was initialised with.
 pub(super) async fn migrate(connection: &mut PgConnection, partitions: i32) -> Result<i32, StoreError> {
     MIGRATIONS.run(&mut *connection).await?;
-    sqlx::query!("insert into pipeline (partitions) values ($1) on conflict do nothing", partitions)
-        .execute(&mut *connection)
-        .await?;
-    let partitions = sqlx::query_scalar!("select partitions from pipeline").fetch_one(&mut *connection).await?;
+    // The heads are made by whoever makes the one row of the pipeline, and never again.
     sqlx::query!(
-        "insert into heads (partition) select generate_series(0, $1::int - 1) on conflict do nothing",
+        "with made as (insert into pipeline (partitions) values ($1) on conflict do nothing returning partitions)
+         insert into heads (partition) select generate_series(0, partitions - 1) from made",
         partitions
     )
-    .execute(connection)
+    .execute(&mut *connection)
     .await?;
+    let partitions = sqlx::query_scalar!("select partitions from pipeline").fetch_one(connection).await?;
     Ok(partitions)
 }
 

@@ -6,7 +6,11 @@ with
 -- The head row is locked first, as by every write: one lock order for all. What follows joins it, and starts behind the
 -- floor as it is then, which another prune may have raised meanwhile.
 head as materialized (
-    select floor from heads where partition = $1 for update
+    select floor from heads where partition = $1 order by position desc limit 1 for update
+),
+-- As in `write.sql`.
+seen as materialized (
+    select position from heads where partition = $1 order by position desc limit 1
 ),
 stretch as materialized (
     select floor, least(floor + $3, $2) as last from head
@@ -36,7 +40,7 @@ remembered as (
 raised as (
     update heads set floor = last.position, floor_tag = last.tag
     from (select position, tag from doomed order by position desc limit 1) as last
-    where heads.partition = $1
+    where heads.partition = $1 and heads.position >= (select position from seen)
 )
 select
     (select count(*) from doomed) as "entries!",

@@ -12,7 +12,9 @@ select
     leads.meeting_ends_at as "meeting_ends_at?: _", leads.created_at as "created_at?: _",
     leads.stage_entered_at as "stage_entered_at?: _", leads.last_outreach_at as "last_outreach_at?: _",
     leads.last_reply_at as "last_reply_at?: _"
-from heads
+from (
+    select position, tag from heads where partition = $1 order by position desc limit 1
+) as heads
 left join lateral (
     (
         select * from leads
@@ -45,5 +47,4 @@ left join lateral (
     )
     order by lead_id limit $3
 ) as leads on true
-where heads.partition = $1
 order by leads.lead_id

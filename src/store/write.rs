@@ -127,9 +127,12 @@ impl WriteConnection {
 
     /// The partition's mode epoch.
     pub async fn mode_epoch(&mut self) -> Result<i64, StoreError> {
-        let epoch = sqlx::query_scalar!("select mode_epoch from heads where partition = $1", self.partition)
-            .fetch_one(&mut self.connection)
-            .await?;
+        let epoch = sqlx::query_scalar!(
+            "select mode_epoch from heads where partition = $1 order by position desc limit 1",
+            self.partition
+        )
+        .fetch_one(&mut self.connection)
+        .await?;
         Ok(epoch)
     }
 

@@ -8,7 +8,13 @@ with
 -- First of all the head row is locked: one lock order for all replicas. Whatever writes below joins `clock`, so it
 -- can't begin before this lock is held.
 head as materialized (
-    select position, tag, recorded_at, floor from heads where partition = $1 and mode_epoch = $2 for update
+    select position, tag, recorded_at, floor from heads
+    -- From the end of the key: an open foreign transaction keeps thousands of older versions before it.
+    where partition = $1 and mode_epoch = $2 order by position desc limit 1 for update
+),
+-- The same row as this statement's snapshot has it, which may be older than what was locked.
+seen as materialized (
+    select position from heads where partition = $1 order by position desc limit 1
 ),
 -- The time is taken after the lock (a step of its own: the lock's own select list is computed before it waits).
 clock as materialized (
@@ -128,7 +134,8 @@ logged as (
 advanced as (
     update heads set position = last.position, tag = last.tag, recorded_at = last.recorded_at
     from (select position, tag, recorded_at from numbered order by position desc limit 1) as last
-    where heads.partition = $1
+    -- Whatever was locked is at or behind what was seen.
+    where heads.partition = $1 and heads.position >= (select position from seen)
 )
 select
     clock.position as "base!",
