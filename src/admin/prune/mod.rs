@@ -21,8 +21,9 @@ use work::{Stop, Work};
 const CONNECT_TIMEOUT: Duration = Duration::from_secs(10);
 
 const MORE: &str = "\
-Without --yes nothing is changed. Servers may run meanwhile, and so may another prune; one that was cut off, by kill -9
-too, is just run again. Before the first prune, every server has to be of a version that knows this command.
+Without --yes nothing is changed. Servers may run meanwhile, and so may another prune. One that was
+cut off, be it by kill -9, is just run again. Before the first prune, every server has to be of a
+version that has this command: an older one would do the retry of a pruned call once more.
 
 Exit code: 0 if all of it was done, 1 if not, 2 for wrong arguments, 130 after Ctrl-C.";
 

@@ -122,7 +122,7 @@ impl Plan {
 const MEANING: &str = "
 These entries go for ever. What stays: every lead as it is, one narrow row for each request, so that its retry is
 answered with its outcome, and the floor of each partition: the position and tag of its last pruned entry. A cursor at
-the floor or behind it works; an older one is refused with CURSOR_EXPIRED.
+the floor or above works; one below it is refused with CURSOR_EXPIRED.
 ";
 
 #[cfg(test)]
