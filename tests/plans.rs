@@ -52,6 +52,8 @@ async fn on_empty_tables_every_access_of_the_write_path_is_by_key() {
     for needed in [
         "using entries_by_request on entries",
         "(ROW(request_id, lead_id) >= ROW(entry_1.request_id, entry_1.lead_id))",
+        "Index Scan Backward using heads_pkey on heads",
+        "(\"position\" >= ",
         "using leads_pkey on leads",
         "(lead_id >= lead_1.lead_id)",
         "TID Cond: (ctid = found.place)",
