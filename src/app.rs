@@ -2,7 +2,7 @@
 
 use crate::config::Config;
 use crate::grpc::{self, Calls, Health, Service, ServiceSettings, TransportSettings};
-use crate::store::embedded::{EmbeddedError, EmbeddedPostgres, Settings as EmbeddedSettings};
+use crate::store::embedded::{DATABASE, EmbeddedError, EmbeddedPostgres, Settings as EmbeddedSettings};
 use crate::store::{self, ConnectSettings, Store, StoreError};
 use crate::watch::{Hub, WatchSettings};
 use crate::writer::{Feed, WriterSettings, Writers};
@@ -19,9 +19,6 @@ use tokio::net::TcpListener;
 use tokio::sync::oneshot;
 use tokio::task::{JoinHandle, JoinSet};
 use tokio_util::sync::CancellationToken;
-
-/// The name of the database in the server's own Postgres.
-const DATABASE: &str = "lead_pipeline";
 
 /// How often the database is asked whether it is there, and for its time.
 const PULSE: Duration = Duration::from_secs(1);

@@ -2,6 +2,7 @@
 //!
 //! The modules, in the order data flows (upwards: each uses only those below it):
 
+pub mod admin;
 pub mod app;
 pub mod cli;
 pub mod config;
@@ -11,6 +12,7 @@ mod http;
 
 pub mod grpc;
 pub mod proto;
+pub mod record;
 
 pub mod watch;
 pub mod writer;

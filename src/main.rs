@@ -1,6 +1,8 @@
 //! The program: parses arguments, starts, waits, and says by its exit code how it went.
 
 use clap::{Parser, Subcommand};
+use lead_pipeline::admin::prune::{self, Prune};
+use lead_pipeline::admin::verify::{self, Verify};
 use lead_pipeline::app::App;
 use lead_pipeline::cli::apply::{self, Apply};
 use lead_pipeline::cli::watch::{self, Watch};
@@ -25,6 +27,10 @@ enum Command {
     Serve(Box<Config>),
     /// Sends a file of calls to a running server.
     Apply(Box<Apply>),
+    /// Takes old history away, or says how much there is.
+    Prune(Box<Prune>),
+    /// Checks a database, and what clients recorded of it.
+    Verify(Box<Verify>),
     /// Prints stage changes as they happen, and proves that none is missing.
     Watch(Box<Watch>),
     /// Lists who watches a running server, and how far behind.
@@ -36,6 +42,8 @@ async fn main() -> ExitCode {
     match Arguments::parse().command {
         Command::Serve(config) => serve(*config).await,
         Command::Apply(arguments) => apply::run(*arguments).await,
+        Command::Prune(arguments) => prune::run(*arguments).await,
+        Command::Verify(arguments) => verify::run(*arguments).await,
         Command::Watch(arguments) => watch::run(*arguments).await,
         Command::Watchers(arguments) => watchers::run(arguments).await,
     }

@@ -1,4 +1,4 @@
-//! The generated messages and client of the contract. Only `grpc` and `cli` look in here.
+//! The generated messages and client of the contract. Only `grpc`, `record`, `cli` and `admin` look in here.
 
 #![allow(clippy::all, clippy::pedantic, missing_docs)]
 

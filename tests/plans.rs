@@ -18,8 +18,8 @@ async fn plan(connection: &mut PgConnection, query: &str, parameters: usize) -> 
     rows.expect("explains").iter().map(|row| row.get::<String, _>(0) + "\n").collect()
 }
 
-#[tokio::test]
-async fn on_empty_tables_every_access_of_the_write_path_is_by_key() {
+/// A session set up as the service's are, on empty tables.
+async fn session() -> PgConnection {
     let url = fresh_database().await;
     let settings = ConnectSettings {
         url: url.clone(),
@@ -42,7 +42,12 @@ async fn on_empty_tables_every_access_of_the_write_path_is_by_key() {
     ] {
         connection.execute(AssertSqlSafe(format!("set {setting}"))).await.expect("sets");
     }
+    connection
+}
 
+#[tokio::test]
+async fn on_empty_tables_every_access_of_the_write_path_is_by_key() {
+    let mut connection = session().await;
     let write = plan(&mut connection, include_str!("../src/store/write.sql"), 42).await;
     for needed in [
         "using entries_by_request on entries",
@@ -63,7 +68,35 @@ async fn on_empty_tables_every_access_of_the_write_path_is_by_key() {
     ] {
         assert!(known.contains(needed), "{needed} is missing in:\n{known}");
     }
+    for (name, plan) in [("write", &write), ("known", &known)] {
+        assert!(plan.contains("using pruned_requests_pkey on pruned_requests"), "{name}:\n{plan}");
+        assert!(plan.contains("(request_id = ANY ("), "{name}:\n{plan}");
+        assert!(plan.contains("One-Time Filter: ("), "{name} looks there only if something was pruned:\n{plan}");
+    }
     for plan in [write, known] {
         assert!(!plan.contains("Seq Scan"), "{plan}");
+    }
+}
+
+#[tokio::test]
+async fn on_empty_tables_every_access_of_a_prune_is_by_key() {
+    let mut connection = session().await;
+    let prune = plan(&mut connection, include_str!("../src/store/prune.sql"), 3).await;
+    let weight = plan(&mut connection, include_str!("../src/store/prune_weight.sql"), 3).await;
+    let ends = plan(&mut connection, include_str!("../src/store/prune_ends.sql"), 1).await;
+    for (plan, needed) in [
+        (&prune, "using entries_pkey on entries"),
+        (&prune, "(\"position\" > stretch_1.floor)"),
+        (&prune, "TID Cond: (ctid = doomed.place)"),
+        (&weight, "using entries_pkey on entries"),
+        (&weight, "using entries_by_lead on entries"),
+        (&weight, "(ROW(lead_id, version) >= ROW(entries.lead_id, (entries.version - 1)))"),
+        (&ends, "using entries_pkey on entries"),
+        (&ends, "(\"position\" >= (((search_1.low + search_1.high) + 1) / 2))"),
+    ] {
+        assert!(plan.contains(needed), "{needed} is missing in:\n{plan}");
+    }
+    for plan in [prune, weight, ends] {
+        assert!(!plan.contains("Seq Scan on entries"), "{plan}");
     }
 }

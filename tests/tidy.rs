@@ -29,19 +29,24 @@ fn module(name: &str) -> &str {
 }
 
 /// What each module may use of this crate.
-const MAY_USE: [(&str, &[&str]); 13] = [
+const MAY_USE: [(&str, &[&str]); 15] = [
     ("domain", &["domain"]),
     ("store", &["domain", "store"]),
     ("writer", &["domain", "store", "writer"]),
     ("watch", &["domain", "store", "writer", "watch"]),
     ("proto", &[]),
     ("grpc", &["domain", "store", "writer", "watch", "proto", "grpc"]),
-    ("cli", &["proto", "cli"]),
+    ("record", &["proto"]),
+    ("cli", &["proto", "record", "cli"]),
+    ("admin", &["domain", "store", "proto", "record", "admin"]),
     ("http", &["telemetry"]),
     ("telemetry", &["config", "store"]),
     ("config", &[]),
     ("app", &["config", "grpc", "http", "store", "telemetry", "watch", "writer"]),
-    ("lib", &["app", "cli", "config", "domain", "grpc", "http", "proto", "store", "telemetry", "watch", "writer"]),
+    (
+        "lib",
+        &["admin", "app", "cli", "config", "domain", "grpc", "http", "proto", "store", "telemetry", "watch", "writer"],
+    ),
     ("main", &[]),
 ];
 

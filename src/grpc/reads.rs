@@ -5,7 +5,7 @@ use super::service::Calls;
 use super::{describe, page, parse, render, status};
 use crate::domain::{Context, LeadId};
 use crate::proto;
-use crate::store::{LeadFilter, LeadKey};
+use crate::store::{History, LeadFilter, LeadKey};
 use crate::writer::MODE;
 use tonic::Status;
 
@@ -97,12 +97,8 @@ async fn history_page(
     after: i32,
     limit: i64,
 ) -> Result<proto::ListStageChangesResponse, Status> {
-    let entries = calls.store.history(lead_id, after, limit + 1).await;
-    let mut entries = entries.map_err(|error| status::store(&error))?;
-    // Every lead has at least the entry of its creation.
-    if entries.is_empty() && after == 0 {
-        return Err(status::lead_not_found(lead_id));
-    }
+    let history = calls.store.history(lead_id, after, limit + 1).await.map_err(|error| status::store(&error))?;
+    let History { first_version, mut entries } = history.ok_or_else(|| status::lead_not_found(lead_id))?;
     let more = entries.len() as i64 > limit;
     entries.truncate(limit as usize);
     let last = entries.last().filter(|_| more);
@@ -110,6 +106,6 @@ async fn history_page(
     Ok(proto::ListStageChangesResponse {
         changes: entries.iter().map(render::change).collect(),
         next_page_token: next_page_token.unwrap_or_default(),
-        first_version: 1,
+        first_version,
     })
 }

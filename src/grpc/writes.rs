@@ -103,7 +103,7 @@ pub async fn apply_trigger(
         parse::apply_trigger(request, made, service.now()).map_err(|wrong| status::invalid(wrong, Some(&sent)))?;
     let (answer, request_id) = submit(service, command, &call).await?;
     Ok(proto::ApplyTriggerResponse {
-        outcome: render::outcome(answer.moved()).into(),
+        outcome: render::outcome(answer.moved).into(),
         lead: Some(render::lead(&answer.lead)),
         changes: render::changes(&answer),
         replayed: answer.replayed,
@@ -124,7 +124,7 @@ pub async fn override_stage(
         parse::override_stage(request, made, service.now()).map_err(|wrong| status::invalid(wrong, Some(&sent)))?;
     let (answer, request_id) = submit(service, command, &call).await?;
     Ok(proto::OverrideStageResponse {
-        outcome: render::outcome(answer.moved()).into(),
+        outcome: render::outcome(answer.moved).into(),
         lead: Some(render::lead(&answer.lead)),
         changes: render::changes(&answer),
         replayed: answer.replayed,
@@ -152,7 +152,7 @@ async fn submit(service: &Service, command: Command, call: &Call) -> Result<(Ans
     let wait = call.timeout.map_or(patience, |timeout| timeout.min(patience));
     match calls.writers.submit(command, call.arrived + wait).await {
         Ok(answer) => {
-            call.note.outcome(match (answer.replayed, answer.moved()) {
+            call.note.outcome(match (answer.replayed, answer.moved) {
                 (true, _) => "replayed",
                 (false, true) => "moved",
                 (false, false) => "no change",

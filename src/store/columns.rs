@@ -1,10 +1,11 @@
-//! A batch as the arrays that `write.sql` takes, and the rows that `known.sql` gives.
+//! A batch as the arrays that `write.sql` takes, and the rows that `known.sql` and `history.sql` give.
 
+use super::StoreError;
 use super::entry::Details;
 use super::rows::{EntryRow, LeadRow};
 use super::types::PgTimestamp;
-use super::write::LeadWrite;
-use crate::domain::{DeadReason, Stage};
+use super::write::{LeadWrite, PrunedRequest};
+use crate::domain::{DeadReason, RequestId, Stage};
 use sqlx::types::Json;
 use uuid::Uuid;
 
@@ -137,50 +138,115 @@ impl<'a> EntryColumns<'a> {
     }
 }
 
-/// A row of `known.sql`: a lead, and one entry of a request that was asked for, if there is any.
-pub(super) struct KnownRow {
-    pub lead_id: String,
-    pub agent_id: String,
-    pub version: i32,
-    pub tag: i64,
-    pub stage: i16,
-    pub furthest_stage: i16,
-    pub dead_reason: Option<i16>,
-    pub email: i16,
-    pub sms: i16,
-    pub voice: i16,
-    pub email_failures: i32,
-    pub phone_failures: i32,
-    pub meeting_id: Option<String>,
-    pub meeting_starts_at: Option<PgTimestamp>,
-    pub meeting_ends_at: Option<PgTimestamp>,
-    pub created_at: PgTimestamp,
-    pub stage_entered_at: PgTimestamp,
-    pub last_outreach_at: Option<PgTimestamp>,
-    pub last_reply_at: Option<PgTimestamp>,
-    pub position: Option<i64>,
-    pub entry_version: Option<i32>,
-    pub step: Option<i16>,
-    pub from_stage: Option<i16>,
-    pub to_stage: Option<i16>,
-    pub entry_dead_reason: Option<i16>,
-    pub dead_raised: Option<bool>,
-    pub cause: Option<i16>,
-    pub details: Option<Json<Details>>,
-    pub actor_kind: Option<i16>,
-    pub actor_id: Option<String>,
-    pub reason: Option<String>,
-    pub request_id: Option<Uuid>,
-    pub digest: Option<Vec<u8>>,
-    pub occurred_at: Option<PgTimestamp>,
-    pub recorded_at: Option<PgTimestamp>,
-    pub entry_tag: Option<i64>,
+/// Defines a row of a lead that may have one of its entries beside its own columns.
+macro_rules! row_with_entry {
+    ($(#[$meta:meta])* $Name:ident { $($column:ident: $Type:ty),+ $(,)? }) => {
+        $(#[$meta])*
+        pub(super) struct $Name {
+            $(pub $column: $Type,)+
+            pub position: Option<i64>,
+            pub entry_version: Option<i32>,
+            pub step: Option<i16>,
+            pub from_stage: Option<i16>,
+            pub to_stage: Option<i16>,
+            pub entry_dead_reason: Option<i16>,
+            pub dead_raised: Option<bool>,
+            pub cause: Option<i16>,
+            pub details: Option<Json<Details>>,
+            pub actor_kind: Option<i16>,
+            pub actor_id: Option<String>,
+            pub reason: Option<String>,
+            pub request_id: Option<Uuid>,
+            pub digest: Option<Vec<u8>>,
+            pub occurred_at: Option<PgTimestamp>,
+            pub recorded_at: Option<PgTimestamp>,
+            pub entry_tag: Option<i64>,
+        }
+
+        impl $Name {
+            pub(super) fn entry(&self) -> Option<EntryRow> {
+                Some(EntryRow {
+                    position: self.position?,
+                    lead_id: self.lead_id.clone(),
+                    agent_id: self.agent_id.clone(),
+                    version: self.entry_version?,
+                    step: self.step?,
+                    from_stage: self.from_stage,
+                    to_stage: self.to_stage?,
+                    dead_reason: self.entry_dead_reason,
+                    dead_raised: self.dead_raised?,
+                    cause: self.cause?,
+                    details: self.details.clone(),
+                    actor_kind: self.actor_kind?,
+                    actor_id: self.actor_id.clone()?,
+                    reason: self.reason.clone()?,
+                    request_id: self.request_id?,
+                    digest: self.digest.clone()?,
+                    occurred_at: self.occurred_at,
+                    recorded_at: self.recorded_at?,
+                    tag: self.entry_tag?,
+                })
+            }
+        }
+    };
 }
 
+row_with_entry!(
+    /// A row of `known.sql`: a lead, and one entry of a request that was asked for, or what a prune left of one, if there
+    /// is any.
+    KnownRow {
+        lead_id: String,
+        agent_id: String,
+        version: i32,
+        tag: i64,
+        stage: i16,
+        furthest_stage: i16,
+        dead_reason: Option<i16>,
+        email: i16,
+        sms: i16,
+        voice: i16,
+        email_failures: i32,
+        phone_failures: i32,
+        meeting_id: Option<String>,
+        meeting_starts_at: Option<PgTimestamp>,
+        meeting_ends_at: Option<PgTimestamp>,
+        created_at: PgTimestamp,
+        stage_entered_at: PgTimestamp,
+        last_outreach_at: Option<PgTimestamp>,
+        last_reply_at: Option<PgTimestamp>,
+        pruned_request_id: Option<Uuid>,
+        pruned_digest: Option<Vec<u8>>,
+        pruned_moved: Option<bool>,
+    }
+);
+
+row_with_entry!(
+    /// A row of `history.sql`: where a lead's history starts, and one entry of the page, if there is any.
+    HistoryRow {
+        lead_id: String,
+        agent_id: String,
+        first_version: i32,
+    }
+);
+
 impl KnownRow {
-    pub(super) fn split(self) -> (LeadRow, Option<EntryRow>) {
-        let entry = self.entry();
-        let lead = LeadRow {
+    /// What a prune left of the request.
+    pub(super) fn pruned(&self) -> Result<Option<(RequestId, PrunedRequest)>, StoreError> {
+        let (Some(request_id), Some(digest), Some(moved)) =
+            (self.pruned_request_id, &self.pruned_digest, self.pruned_moved)
+        else {
+            return Ok(None);
+        };
+        let digest = digest.as_slice().try_into().map_err(|_| StoreError::CorruptRow {
+            table: "pruned_requests",
+            column: "digest",
+            row: format!("lead {}, request {request_id}", self.lead_id),
+        })?;
+        Ok(Some((RequestId(request_id), PrunedRequest { digest, moved })))
+    }
+
+    pub(super) fn into_lead(self) -> LeadRow {
+        LeadRow {
             lead_id: self.lead_id,
             agent_id: self.agent_id,
             version: self.version,
@@ -200,31 +266,6 @@ impl KnownRow {
             stage_entered_at: self.stage_entered_at,
             last_outreach_at: self.last_outreach_at,
             last_reply_at: self.last_reply_at,
-        };
-        (lead, entry)
-    }
-
-    fn entry(&self) -> Option<EntryRow> {
-        Some(EntryRow {
-            position: self.position?,
-            lead_id: self.lead_id.clone(),
-            agent_id: self.agent_id.clone(),
-            version: self.entry_version?,
-            step: self.step?,
-            from_stage: self.from_stage,
-            to_stage: self.to_stage?,
-            dead_reason: self.entry_dead_reason,
-            dead_raised: self.dead_raised?,
-            cause: self.cause?,
-            details: self.details.clone(),
-            actor_kind: self.actor_kind?,
-            actor_id: self.actor_id.clone()?,
-            reason: self.reason.clone()?,
-            request_id: self.request_id?,
-            digest: self.digest.clone()?,
-            occurred_at: self.occurred_at,
-            recorded_at: self.recorded_at?,
-            tag: self.entry_tag?,
-        })
+        }
     }
 }

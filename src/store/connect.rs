@@ -40,7 +40,7 @@ pub struct Connect {
 /// # Errors
 /// If the URL is wrong, the database can't be reached, isn't fit to serve, or can't be migrated.
 pub async fn connect(settings: &ConnectSettings) -> Result<Store, StoreError> {
-    let connect = Arc::new(Connect::new(settings)?);
+    let connect = Arc::new(Connect::to(&settings.url, settings.connect_timeout, settings.allow_unsafe)?);
     let mut connection = connect.connection().await?;
     let partitions = migrate::migrate(&mut connection, settings.partitions).await?;
     let now: PgTimestamp = sqlx::query("select clock_timestamp()").fetch_one(&mut connection).await?.get(0);
@@ -86,20 +86,17 @@ const SESSION: [(&str, &str); 12] = [
 ];
 
 impl Connect {
-    fn new(settings: &ConnectSettings) -> Result<Self, StoreError> {
-        let of_postgres = ["postgres://", "postgresql://"].iter().any(|scheme| settings.url.starts_with(scheme));
-        let options = PgConnectOptions::from_str(&settings.url)
+    /// Checks the URL; connects to nothing yet.
+    pub(super) fn to(url: &str, timeout: Duration, allow_unsafe: bool) -> Result<Self, StoreError> {
+        let of_postgres = ["postgres://", "postgresql://"].iter().any(|scheme| url.starts_with(scheme));
+        let options = PgConnectOptions::from_str(url)
             .ok()
             .filter(|_| of_postgres)
             // No word of the driver's: its text may hold the password.
             .ok_or_else(|| StoreError::Unfit("the database URL is no valid postgres:// URL".into()))?
             .application_name("lead-pipeline")
             .options(SESSION);
-        Ok(Self {
-            options: options.disable_statement_logging(),
-            timeout: settings.connect_timeout,
-            allow_unsafe: settings.allow_unsafe,
-        })
+        Ok(Self { options: options.disable_statement_logging(), timeout, allow_unsafe })
     }
 
     /// A new connection to a database that is fit to serve.

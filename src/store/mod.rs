@@ -1,6 +1,7 @@
 //! All SQL of the service. Comes in: what to read, and batches that were decided. Goes out: domain values and entries
 //! with their positions. Never decides anything, and never holds a transaction open between two calls.
 
+mod audit;
 mod clock;
 mod columns;
 mod connect;
@@ -10,22 +11,25 @@ mod error;
 mod feed;
 mod migrate;
 mod notice;
+mod prune;
 mod read;
 mod rows;
 mod snapshot;
 mod types;
 mod write;
 
+pub use audit::{Audit, AuditHead, Histories, LeadThen, PrunedEffect, Read};
 pub use clock::Clock;
 pub use connect::{Connect, ConnectSettings, connect};
 pub use entry::{Cause, Digest, Entry};
 pub use error::StoreError;
 pub use feed::{Extent, Head, Listener, Mark, Standing, Teller};
 pub use notice::catch_warnings;
-pub use read::{LeadFilter, LeadKey};
+pub use prune::{Pruned, Pruner, Stretch, Weight};
+pub use read::{History, LeadFilter, LeadKey};
 pub use rows::StoredLead;
 pub use snapshot::{LeadPage, PageOf};
-pub use write::{Base, Known, LeadWrite, NewEntry, WriteConnection, Written};
+pub use write::{Base, Known, LeadWrite, NewEntry, PrunedRequest, WriteConnection, Written};
 
 use sqlx::PgPool;
 use std::sync::Arc;

@@ -1,8 +1,9 @@
 //! Reads for the calls. Each is one statement against the primary, so it sees every write that any replica has
 //! acknowledged before.
 
+use super::columns::HistoryRow;
 use super::entry::Entry;
-use super::rows::{LeadRow, StoredLead, entry_rows, lead_rows};
+use super::rows::{LeadRow, StoredLead, lead_rows};
 use super::{Store, StoreError};
 use crate::domain::{AgentId, Lead, LeadId, Stage};
 use std::future::Future;
@@ -21,6 +22,15 @@ pub struct LeadFilter {
 pub struct LeadKey {
     pub partition: i32,
     pub lead_id: String,
+}
+
+/// A page of a lead's history.
+#[derive(Clone, Debug)]
+pub struct History {
+    /// The version with which the kept history starts: that of the lead and one if all of it was pruned.
+    pub first_version: i32,
+    /// Oldest first.
+    pub entries: Vec<Entry>,
 }
 
 impl Store {
@@ -117,21 +127,18 @@ impl Store {
         .await
     }
 
-    /// A lead's entries with a version above `after`, oldest first.
-    pub async fn history(&self, lead_id: &LeadId, after: i32, limit: i64) -> Result<Vec<Entry>, StoreError> {
+    /// A lead's entries with a version above `after`; `None` if there is no such lead.
+    pub async fn history(&self, lead_id: &LeadId, after: i32, limit: i64) -> Result<Option<History>, StoreError> {
         let partition = self.partition_of(lead_id.as_str());
         let rows = self
             .repeat(|| {
-                entry_rows!(
-                    "where partition = $1 and lead_id = $2 and version > $3 order by version limit $4",
-                    partition,
-                    lead_id.as_str(),
-                    after,
-                    limit,
-                )
-                .fetch_all(&self.pool)
+                sqlx::query_file_as!(HistoryRow, "src/store/history.sql", partition, lead_id.as_str(), after, limit)
+                    .fetch_all(&self.pool)
             })
             .await?;
-        rows.into_iter().map(|row| row.into_entry(partition)).collect()
+        let Some(first_version) = rows.first().map(|row| row.first_version) else { return Ok(None) };
+        let entries = rows.iter().filter_map(HistoryRow::entry).map(|entry| entry.into_entry(partition));
+        let entries = entries.collect::<Result<_, _>>()?;
+        Ok(Some(History { first_version, entries }))
     }
 }

@@ -74,6 +74,16 @@ pub struct Known {
     pub leads: HashMap<LeadId, StoredLead>,
     /// The entries of each request that is recorded on a lead, by step.
     pub requests: HashMap<(LeadId, RequestId), Vec<Entry>>,
+    /// Requests that were recorded on a lead and whose entries were pruned.
+    pub pruned: HashMap<(LeadId, RequestId), PrunedRequest>,
+}
+
+/// What is known of a request for ever.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct PrunedRequest {
+    pub digest: Digest,
+    /// Whether it changed the lead's stage.
+    pub moved: bool,
 }
 
 /// The connection of one partition's writer.
@@ -134,12 +144,15 @@ impl WriteConnection {
             .await?;
         let mut known = Known::default();
         for row in rows {
-            let (lead, entry) = row.split();
-            let stored = StoredLead::try_from(lead)?;
+            let (entry, pruned) = (row.entry(), row.pruned()?);
+            let stored = StoredLead::try_from(row.into_lead())?;
             let lead_id = stored.lead.id.clone();
             if let Some(entry) = entry {
                 let entry = entry.into_entry(self.partition)?;
                 known.requests.entry((lead_id.clone(), entry.request_id)).or_default().push(entry);
+            }
+            if let Some((request_id, pruned)) = pruned {
+                known.pruned.insert((lead_id.clone(), request_id), pruned);
             }
             known.leads.insert(lead_id, stored);
         }

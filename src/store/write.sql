@@ -8,7 +8,7 @@ with
 -- First of all the head row is locked: one lock order for all replicas. Whatever writes below joins `clock`, so it
 -- can't begin before this lock is held.
 head as materialized (
-    select position, tag, recorded_at from heads where partition = $1 and mode_epoch = $2 for update
+    select position, tag, recorded_at, floor from heads where partition = $1 and mode_epoch = $2 for update
 ),
 -- The time is taken after the lock (a step of its own: the lock's own select list is computed before it waits).
 clock as materialized (
@@ -35,6 +35,18 @@ entry as materialized (
         actor_kind, actor_id, reason, request_id, digest, occurred_at, tag
     )
 ),
+-- Of these requests, the ones whose history was pruned. While nothing was, the table isn't looked at. It has one index,
+-- so equality will do.
+--
+-- Why none is missed: a prune moves a request from one table to the other in one statement, so this statement's
+-- snapshot has it in one of them, however long it then waits for the head row. A request that is recorded after the
+-- snapshot was taken is in neither, pruned or not; but it gave its lead another version and tag (or made the lead), no
+-- prune touches a lead, and `updated` compares again behind the lock (`created` finds the lead there). The log's unique
+-- index doesn't guard pruned requests, and needn't.
+pruned as materialized (
+    select request_id, lead_id from pruned_requests
+    where partition = $1 and request_id = any ($39::uuid[]) and (select floor from head) > 0
+),
 -- Requests that are recorded already: a lead that has one is left alone, and its commands are looked at anew.
 -- Here and below, a lookup by key asks for the first row at or behind the key in the key's order: only that key's index
 -- gives the order. Asked for equality, a plan that is made while the tables are small, and kept, may choose another
@@ -48,6 +60,8 @@ replayed as materialized (
         order by request_id, lead_id, step limit 1
     ) as next
     where next.request_id = entry.request_id and next.lead_id = entry.lead_id
+    union all
+    select lead from entry where ((request_id, lead_id) in (select request_id, lead_id from pruned)) is true
 ),
 -- The leads that still are what the decision was based on, and where they are stored.
 found as materialized (

@@ -188,7 +188,7 @@ impl Hub {
     }
 
     /// What the ring has behind `after`.
-    pub(super) fn recent(&self, partition: i32, after: i64, most: usize) -> Found {
+    pub(super) fn recent(&self, partition: i32, after: Mark, most: usize) -> Found {
         self.ring(partition).read(after, most)
     }
 

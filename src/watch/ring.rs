@@ -70,7 +70,7 @@ pub(super) enum Found {
     Nothing,
     /// Entries from the place in the first chunk on.
     Chunks(Vec<Chunk>, usize),
-    /// The next entry has left the ring: it is in the log.
+    /// The next entry has left the ring, or the ring has another history than the one asked for: the log tells.
     InLog,
 }
 
@@ -126,12 +126,15 @@ impl Ring {
     }
 
     /// What follows `after`, about `most` entries of it.
-    pub(super) fn read(&self, after: i64, most: usize) -> Found {
-        match self.head {
-            Some(head) if head.position > after => (),
-            _ => return Found::Nothing,
+    pub(super) fn read(&self, after: Mark, most: usize) -> Found {
+        // A watcher may have read further in the log than the ring was told of.
+        if self.head.is_none_or(|head| head.position < after.position || head == after) {
+            return Found::Nothing;
         }
-        let Some((first, place)) = self.find(after + 1) else { return Found::InLog };
+        if self.tag_at(after.position) != Some(after.tag) {
+            return Found::InLog;
+        }
+        let Some((first, place)) = self.find(after.position + 1) else { return Found::InLog };
         let mut chunks = Vec::new();
         let mut count = 0;
         for chunk in self.chunks.iter().skip(first) {
@@ -212,10 +215,25 @@ mod tests {
                 let mut ring = ring(entries, ROOMY);
                 assert_eq!(ring.append(mark(1, from), items(1, from + 1..12), ROOMY), Appended::Done);
                 assert_eq!(ring.head(), Some(mark(1, 11)));
-                let Found::Chunks(chunks, place) = ring.read(5, ROOMY) else { panic!("it has all behind its start") };
+                let Found::Chunks(chunks, place) = ring.read(mark(1, 5), ROOMY) else {
+                    panic!("it has all behind its start")
+                };
                 let found = chunks.iter().flat_map(|chunk| chunk.iter()).skip(place).map(|item| item.mark);
                 assert!(found.eq((6..12).map(|position| mark(1, position))), "each once, in order");
             }
+        }
+    }
+
+    #[test]
+    fn nobody_is_given_what_follows_another_history() {
+        for entries in 0..4 {
+            let ring = ring(entries, 2);
+            for position in 0..6 + entries {
+                let found = ring.read(mark(2, position), ROOMY);
+                assert!(matches!(found, Found::InLog), "{entries} told, read behind {position}: {found:?}");
+            }
+            assert!(matches!(ring.read(mark(1, 5 + entries), ROOMY), Found::Nothing));
+            assert!(matches!(ring.read(mark(2, 6 + entries), ROOMY), Found::Nothing), "it isn't told yet");
         }
     }
 

@@ -278,7 +278,7 @@ impl Watcher {
         gathered: &mut Gathered,
     ) -> Result<(), WatchError> {
         let after = self.places[partition].mark;
-        match self.hub.recent(partition as i32, after.position, gathered.room) {
+        match self.hub.recent(partition as i32, after, gathered.room) {
             Found::Nothing => (),
             Found::Chunks(chunks, first) => {
                 let items = chunks.iter().flat_map(|chunk| chunk.iter()).skip(first);

@@ -34,15 +34,17 @@ pub struct Answer {
     /// The lead right after the command; in a replay, as it is now; if only validated, as it would be.
     pub lead: Lead,
     /// What was recorded. Only validated: what would be, with position 0.
+    /// A replay of what was pruned has none.
     pub entries: Vec<Arc<Entry>>,
+    /// Whether the stage changed.
+    pub moved: bool,
     pub replayed: bool,
 }
 
 impl Answer {
-    /// Whether the stage changed.
-    #[must_use]
-    pub fn moved(&self) -> bool {
-        self.entries.iter().any(|entry| entry.moved())
+    pub(super) fn new(lead: Lead, entries: Vec<Arc<Entry>>, replayed: bool) -> Self {
+        let moved = entries.iter().any(|entry| entry.moved());
+        Self { lead, entries, moved, replayed }
     }
 }
 

@@ -3,7 +3,7 @@
 use super::batch::Batch;
 use super::command::{Answer, Body, Command, CommandError};
 use crate::domain::{Action, Context, Decision, Lead, Override, Stamps, Timestamp, create, decide};
-use crate::store::{Base, Cause, Entry, Head, Known, LeadWrite, NewEntry, StoredLead};
+use crate::store::{Base, Cause, Entry, Head, Known, LeadWrite, NewEntry, PrunedRequest, StoredLead};
 use std::ops::Range;
 use std::sync::Arc;
 
@@ -78,16 +78,25 @@ impl Ground<'_> {
     fn recorded(&self, batch: &Batch, place: usize) -> Option<Result<Answer, CommandError>> {
         let pending = &batch.pending[place];
         let command = pending.command();
-        let entries = self.known?.requests.get(&(command.lead_id.clone(), command.request_id))?;
+        let key = (command.lead_id.clone(), command.request_id);
+        let known = self.known?;
+        let Some(entries) = known.requests.get(&key) else { return self.pruned(command, known.pruned.get(&key)?) };
         if entries.iter().any(|entry| entry.digest != command.digest) {
             return Some(Err(CommandError::RequestIdReused));
         }
         let own = entries.iter().any(|entry| pending.attempted.contains(&entry.tag));
-        Some(Ok(Answer {
-            lead: self.base.as_ref()?.lead.clone(),
-            entries: entries.iter().cloned().map(Arc::new).collect(),
-            replayed: !own,
-        }))
+        let entries = entries.iter().cloned().map(Arc::new).collect();
+        Some(Ok(Answer::new(self.base.as_ref()?.lead.clone(), entries, !own)))
+    }
+
+    /// The answer to a command whose entries were pruned: its outcome is all that is left. Nothing tells any more
+    /// whether an attempt of this very command recorded it, so it counts as a replay.
+    fn pruned(&self, command: &Command, request: &PrunedRequest) -> Option<Result<Answer, CommandError>> {
+        if request.digest != command.digest {
+            return Some(Err(CommandError::RequestIdReused));
+        }
+        let lead = self.base.as_ref()?.lead.clone();
+        Some(Ok(Answer { lead, entries: Vec::new(), moved: request.moved, replayed: true }))
     }
 }
 
@@ -190,7 +199,7 @@ fn validated(command: &Command, decision: Decision) -> Answer {
         .map(|new| Arc::new(Entry { version: 0, ..entry(new, &decision.lead, Head::default(), Timestamp(0)) }))
         .collect();
     let version = decision.lead.version - decision.steps.len() as i32;
-    Answer { lead: Lead { version, ..decision.lead }, entries, replayed: false }
+    Answer::new(Lead { version, ..decision.lead }, entries, false)
 }
 
 fn entry(new: NewEntry, lead: &Lead, at: Head, recorded_at: Timestamp) -> Entry {
@@ -246,7 +255,7 @@ impl Folded {
         for part in self.parts {
             let entries = committed[first + part.entries.start..first + part.entries.end].to_vec();
             let lead = stamped(part.lead, part.stamps, created, recorded_at);
-            batch.pending[part.place].answer(Ok(Answer { lead, entries, replayed: false }));
+            batch.pending[part.place].answer(Ok(Answer::new(lead, entries, false)));
         }
         lead = stamped(lead, self.write.stamps, created, recorded_at);
         StoredLead { lead, tag }

@@ -1,7 +1,7 @@
 //! `lead-pipeline apply`: the program itself, against a server.
 
 mod path;
-mod program;
+pub mod program;
 mod real;
 
 use lead_pipeline::proto::lead_pipeline_client::LeadPipelineClient;
@@ -17,7 +17,7 @@ use tempfile::TempDir;
 use tokio::net::TcpListener;
 use tonic::transport::Channel;
 
-const JOURNEYS: &str = include_str!("journeys.ndjson");
+pub const JOURNEYS: &str = include_str!("journeys.ndjson");
 
 /// What a first run over the journeys counts, and a second one.
 const FIRST: [(&str, u64); 5] = [("created", 3), ("moved", 9), ("no change", 3), ("replayed", 0), ("retries", 0)];

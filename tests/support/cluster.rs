@@ -13,6 +13,7 @@ use lead_pipeline::store::embedded::{EmbeddedPostgres, Settings};
 use tokio::runtime;
 
 use super::folder::Folder;
+use super::server::Database;
 
 /// Enough for all tests at once.
 const MAX_CONNECTIONS: u32 = 400;
@@ -51,4 +52,15 @@ pub async fn fresh_database() -> String {
     let cluster = shared_cluster();
     cluster.ensure_database(&name).await.expect("a new database");
     cluster.url(&name)
+}
+
+/// The URL of a copy of a database that nobody is connected to.
+pub async fn copy_of(url: &str) -> String {
+    let cluster = shared_cluster();
+    let number = DATABASES.fetch_add(1, Ordering::Relaxed);
+    let name_of = |number| format!("test_{number}");
+    let original = (1..number).map(name_of).find(|name| cluster.url(name) == url).expect("a database of this run");
+    let mut operator = Database::connect(&cluster.url("postgres")).await;
+    operator.run(&format!("create database {} template {original}", name_of(number))).await;
+    cluster.url(&name_of(number))
 }

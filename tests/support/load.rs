@@ -4,7 +4,8 @@ use super::requests::{batch, batch_results, create, message_sent, override_to, t
 use super::server::Client;
 use super::wait::within;
 use lead_pipeline::proto::{ApplyTriggerRequest, OverrideStageRequest, Stage, StageChange};
-use tonic::{Code, Status};
+use lead_pipeline::record::{Exchange, Failure};
+use tonic::{Code, Response, Status};
 
 /// A request of the load.
 #[derive(Clone, Debug)]
@@ -18,6 +19,8 @@ pub enum Sent {
 pub struct Told {
     pub sent: Sent,
     pub answer: Result<(Vec<StageChange>, bool), Status>,
+    /// The same as a history has it.
+    pub exchange: Exchange,
 }
 
 /// The leads that the load works on.
@@ -43,20 +46,20 @@ pub fn request(lead_id: &str, number: usize) -> Sent {
 
 /// Sends a request once.
 pub async fn send(client: &mut Client, sent: Sent) -> Told {
-    let call = async {
-        match sent.clone() {
-            Sent::Trigger(request) => {
-                let response = client.apply_trigger(request).await?.into_inner();
-                Ok((response.changes, response.replayed))
-            }
-            Sent::Override(request) => {
-                let response = client.override_stage(request).await?.into_inner();
-                Ok((response.changes, response.replayed))
-            }
+    match sent.clone() {
+        Sent::Trigger(request) => {
+            let answer = within("an answer under load", client.apply_trigger(request.clone())).await;
+            let answer = answer.map(Response::into_inner);
+            let exchange = Exchange::ApplyTrigger(request, answer.clone().map_err(|status| Failure::from(&status)));
+            Told { sent, answer: answer.map(|answer| (answer.changes, answer.replayed)), exchange }
         }
-    };
-    let answer = within("an answer under load", call).await;
-    Told { sent, answer }
+        Sent::Override(request) => {
+            let answer = within("an answer under load", client.override_stage(request.clone())).await;
+            let answer = answer.map(Response::into_inner);
+            let exchange = Exchange::OverrideStage(request, answer.clone().map_err(|status| Failure::from(&status)));
+            Told { sent, answer: answer.map(|answer| (answer.changes, answer.replayed)), exchange }
+        }
+    }
 }
 
 /// One client that sends its requests on one lead, one after the other, until one isn't answered with OK.

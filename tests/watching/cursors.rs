@@ -2,7 +2,7 @@
 
 use crate::support::errors::failed;
 use crate::support::requests::{applied, batch, create, created, message_sent, overridden};
-use crate::support::server::{Server, server_with};
+use crate::support::server::{Server, server_on, server_with};
 use crate::support::watcher::{Watching, after, from_beginning, from_now};
 use lead_pipeline::proto::{Notice, Stage};
 use tonic::Code;
@@ -119,4 +119,25 @@ async fn a_running_stream_ends_when_one_batch_spans_what_was_lost() {
     server.database().await.run(lose).await;
     client.batch_create_leads(batch((0..5).map(|n| create(&format!("other-{n}"))))).await.expect("created");
     failed(Err::<(), _>(watching.end().await)).is(Code::DataLoss, "CURSOR_DIVERGED");
+}
+
+#[tokio::test]
+async fn a_stream_that_began_further_on_than_its_server_knew_ends_too() {
+    let (one, _) = with_cursor_on(&["--hint-interval=24h"]).await;
+    // It learns of the other's writes by nothing but what it reads for a new stream.
+    let other = server_on(one.database_url(), &["--poll-interval=24h"]).await;
+    let mut client = other.client();
+    let mut behind = Watching::start(&mut client, from_now()).await;
+    created(&mut client, "lead-2").await;
+    behind.changes(1).await;
+    created(&mut one.client(), "lead-3").await;
+    overridden(&mut one.client(), "lead-3", Stage::Won).await;
+    let mut ahead = Watching::start(&mut client, from_now()).await;
+    assert_eq!(ahead.through[&0], behind.through[&0] + 2);
+    let lose = "delete from entries where position > 4; delete from leads where lead_id = 'lead-3';
+        update heads set position = 4, tag = (select tag from entries where position = 4)";
+    other.database().await.run(lose).await;
+    client.batch_create_leads(batch((0..5).map(|n| create(&format!("other-{n}"))))).await.expect("created");
+    assert_eq!(behind.changes(5).await.len(), 5, "it had seen nothing of what was lost");
+    failed(Err::<(), _>(ahead.end().await)).is(Code::DataLoss, "CURSOR_DIVERGED");
 }

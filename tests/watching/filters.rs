@@ -227,10 +227,10 @@ async fn any_replica_continues_any_cursor_under_any_other_filter() {
             let mut resumed = Watching::start(&mut other.client(), request).await;
             assert_eq!(resumed.through, kept.through, "it begins where the other ended");
             let rest = resumed.through(&heads).await;
-            let expected = all.iter().filter(|change| match change.position <= kept.through[&change.partition] {
-                true => passes(change),
-                false => other_passes(change),
-            });
+            let (before, behind): (Vec<_>, Vec<_>) =
+                all.iter().partition(|change| change.position <= kept.through[&change.partition]);
+            let before = before.into_iter().filter(|change| passes(change));
+            let expected = before.chain(behind.into_iter().filter(|change| other_passes(change)));
             assert_eq!(keys(kept.changes.iter().chain(&rest)), keys(expected), "{filter:?}, then {other_filter:?}");
             cursors += 1;
         }

@@ -9,5 +9,5 @@ mod seats;
 mod slow;
 mod snapshot;
 mod snapshot_filters;
-mod starts;
+pub mod starts;
 mod stop;

@@ -10,11 +10,12 @@ mod run;
 mod send;
 
 use super::values::{address, count, duration};
+use crate::record::Recorder;
 use clap::Args;
 use input::Input;
 use rejects::RejectFile;
 use report::Report;
-use run::{Limits, Run};
+use run::{Limits, Outputs, Run};
 use send::{Patience, connections};
 use std::io::Write as _;
 use std::path::{Path, PathBuf};
@@ -52,6 +53,10 @@ pub struct Apply {
     /// if nothing is rejected. [default: FILE.rejects.ndjson, or rejects.ndjson here for standard input]
     #[arg(long, value_name = "FILE")]
     rejects: Option<PathBuf>,
+    /// Adds every attempt of a call, with its answer, to a history that `lead-pipeline verify` can check. Not for two
+    /// programs at the same time.
+    #[arg(long, value_name = "HISTORY")]
+    record: Option<PathBuf>,
     /// How long one attempt of a call may take, like 250ms or 10s.
     #[arg(long, default_value = "10s", value_name = "TIME", value_parser = duration(Duration::from_millis(1)))]
     timeout: Duration,
@@ -112,6 +117,7 @@ fn prepare(arguments: Apply) -> Result<(Run, Input), Wrong> {
     let input = Input::open(&arguments.file).map_err(|error| Wrong::Input(format!("can't read {name}: {error}")))?;
     let rejects = arguments.rejects.unwrap_or_else(|| default_rejects(&arguments.file));
     let rejects = RejectFile::prepare(rejects, input.metadata()).map_err(Wrong::Usage)?;
+    let recorder = arguments.record.as_deref().map(record).transpose().map_err(Wrong::Usage)?.map(Arc::new);
     let channels = connections(&arguments.address, arguments.connections, arguments.timeout).map_err(Wrong::Usage)?;
     let limits = Limits {
         in_flight: arguments.in_flight,
@@ -120,7 +126,11 @@ fn prepare(arguments: Apply) -> Result<(Run, Input), Wrong> {
         patience: Patience { attempt: arguments.timeout, call: arguments.retry_for },
     };
     let report = Arc::new(Report::new(arguments.address, input.bytes()));
-    Ok((Run::new(name, limits, rejects, channels, report), input))
+    Ok((Run::new(name, limits, Outputs { rejects, recorder }, channels, report), input))
+}
+
+fn record(path: &Path) -> Result<Recorder, String> {
+    Recorder::append(path).map_err(|error| format!("can't write --record {}: {error}", path.display()))
 }
 
 fn default_rejects(file: &Path) -> PathBuf {

@@ -2,6 +2,7 @@
 
 use super::call::{Fault, envelope};
 use crate::cli::retry::cause;
+use crate::record::code_name;
 use serde::Serialize;
 use serde_json::value::RawValue;
 use std::borrow::Cow;
@@ -63,18 +64,6 @@ impl Problem {
         let message = format!("no answer in time, so it may be applied or not; the last attempt: {}", last.message);
         Self { message, ..last }
     }
-}
-
-/// The name of a code in the contract's spelling: tonic has it only for its own Debug form.
-fn code_name(code: tonic::Code) -> String {
-    let mut name = String::new();
-    for letter in format!("{code:?}").chars() {
-        if letter.is_ascii_uppercase() && !name.is_empty() {
-            name.push('_');
-        }
-        name.push(letter.to_ascii_uppercase());
-    }
-    name
 }
 
 /// A rejected line.
@@ -229,19 +218,6 @@ mod tests {
         let problem = Problem::from(&Fault::new("NOT_UTF8", ""));
         let rejected = Rejected { line: 1, text, exact: false, made_id: None, problem };
         assert!(String::from_utf8_lossy(&rejected.json()).starts_with(r#"{"line":1,"text":"{\"call\""#));
-    }
-
-    #[test]
-    fn codes_have_the_names_of_the_contract() {
-        let names = [
-            (Code::FailedPrecondition, "FAILED_PRECONDITION"),
-            (Code::Internal, "INTERNAL"),
-            (Code::Cancelled, "CANCELLED"),
-            (Code::DeadlineExceeded, "DEADLINE_EXCEEDED"),
-        ];
-        for (code, name) in names {
-            assert_eq!(code_name(code), name);
-        }
     }
 
     #[test]

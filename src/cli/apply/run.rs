@@ -5,8 +5,9 @@ use super::input::{Input, Line};
 use super::order::{Busy, Intake, Item, lanes};
 use super::rejects::{Problem, RejectFile, Rejected};
 use super::report::Report;
-use super::send::{Failure, Patience, Sender};
+use super::send::{Failure, Patience, Sender, Terms};
 use crate::cli::signals::Signals;
+use crate::record::Recorder;
 use std::io;
 use std::sync::{Arc, OnceLock};
 use std::thread;
@@ -38,6 +39,8 @@ enum Stop {
     Unreachable,
     /// A rejected line would be lost.
     Rejects(io::Error),
+    /// The history would lack a call.
+    Record(io::Error),
 }
 
 /// The input can't be read on.
@@ -57,6 +60,13 @@ pub struct Ending {
     pub summary: String,
 }
 
+/// Where a run writes.
+pub struct Outputs {
+    pub rejects: RejectFile,
+    /// The history, if one is recorded.
+    pub recorder: Option<Arc<Recorder>>,
+}
+
 /// What the parts of a run share.
 pub struct Run {
     /// The input, as it is called in messages.
@@ -73,10 +83,12 @@ pub struct Run {
 }
 
 impl Run {
-    pub fn new(name: String, limits: Limits, rejects: RejectFile, channels: Vec<Channel>, report: Arc<Report>) -> Self {
+    pub fn new(name: String, limits: Limits, outputs: Outputs, channels: Vec<Channel>, report: Arc<Report>) -> Self {
+        let Outputs { rejects, recorder } = outputs;
         let give_up = CancellationToken::new();
-        let sender = |channel| Sender::new(channel, limits.patience, give_up.clone(), Arc::clone(&report));
-        let senders = channels.into_iter().map(sender).collect();
+        let patience = limits.patience;
+        let terms = Terms { patience, give_up: give_up.clone(), report: Arc::clone(&report), recorder };
+        let senders = channels.into_iter().map(|channel| Sender::new(channel, terms.clone())).collect();
         let (stop, why) = (CancellationToken::new(), OnceLock::new());
         Self { name, limits, rejects, senders, report, stop, why, give_up }
     }
@@ -135,6 +147,7 @@ impl Run {
                 let path = self.rejects.path().display();
                 words.push(format!("stopped: can't write a rejected line to {path}: {error}"));
             }
+            Some(Stop::Record(error)) => words.push(format!("stopped: can't record a call (--record): {error}")),
         }
         let signal = match self.why.get() {
             Some(Stop::Signal(number)) => Some(*number),
@@ -278,6 +291,7 @@ impl Run {
                         self.stop_if_unreachable();
                         Problem::unanswered(&status)
                     }
+                    Err(Failure::Unrecorded(error)) => return self.stop(Stop::Record(error)),
                 }
             }
         };

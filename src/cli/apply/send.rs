@@ -5,8 +5,10 @@ use super::call::Call;
 use super::report::{Done, Report};
 use crate::cli::connect::endpoint;
 use crate::cli::retry::{Verdict, pause, timed_out, verdict};
-use crate::proto::Outcome;
 use crate::proto::lead_pipeline_client::LeadPipelineClient;
+use crate::proto::{ApplyTriggerResponse, Outcome, OverrideStageResponse};
+use crate::record::{self, Exchange, Recorder};
+use std::io;
 use std::sync::Arc;
 use std::time::Duration;
 use tokio::time::{Instant, sleep, timeout};
@@ -36,37 +38,69 @@ pub enum Failure {
     Refused(Status),
     /// It was worth another attempt, but the time was up. It may be applied.
     Unanswered(Status),
+    /// It has an answer, which can't be recorded.
+    Unrecorded(io::Error),
+}
+
+/// What the senders of a run share.
+#[derive(Clone)]
+pub struct Terms {
+    pub patience: Patience,
+    /// Ends the pauses between attempts: each call keeps the answer that it has then.
+    pub give_up: CancellationToken,
+    pub report: Arc<Report>,
+    /// Where every attempt is recorded, if it is.
+    pub recorder: Option<Arc<Recorder>>,
 }
 
 /// Sends calls over one connection.
 #[derive(Clone)]
 pub struct Sender {
     client: LeadPipelineClient<Channel>,
-    patience: Patience,
-    /// Ends the pauses between attempts: each call keeps the answer that it has then.
-    give_up: CancellationToken,
-    report: Arc<Report>,
+    terms: Terms,
+}
+
+/// What an answer says was done.
+fn done(exchange: &Exchange, validate_only: bool) -> Done {
+    let (replayed, outcome) = match exchange {
+        Exchange::CreateLead(_, answer) => (answer.as_ref().is_ok_and(|told| told.replayed), None),
+        Exchange::ApplyTrigger(_, answer) => {
+            (answer.as_ref().is_ok_and(|told| told.replayed), answer.as_ref().ok().map(ApplyTriggerResponse::outcome))
+        }
+        Exchange::OverrideStage(_, answer) => {
+            (answer.as_ref().is_ok_and(|told| told.replayed), answer.as_ref().ok().map(OverrideStageResponse::outcome))
+        }
+    };
+    match outcome {
+        _ if replayed => Done::Replayed,
+        _ if validate_only => Done::Validated,
+        None => Done::Created,
+        Some(Outcome::Moved) => Done::Moved,
+        Some(Outcome::NoChange | Outcome::Unspecified) => Done::NoChange,
+    }
 }
 
 impl Sender {
-    pub fn new(channel: Channel, patience: Patience, give_up: CancellationToken, report: Arc<Report>) -> Self {
-        Self { client: LeadPipelineClient::new(channel), patience, give_up, report }
+    pub fn new(channel: Channel, terms: Terms) -> Self {
+        Self { client: LeadPipelineClient::new(channel), terms }
     }
 
     /// Sends a call until its last answer.
     pub async fn send(&mut self, call: &Call) -> Result<Done, Failure> {
-        let end = Instant::now() + self.patience.call;
+        let end = Instant::now() + self.terms.patience.call;
         let mut failed = 0;
         loop {
-            let status = match self.attempt(call).await {
-                Ok(done) => {
-                    self.report.answered();
-                    return Ok(done);
+            let answer = self.attempt(call).await;
+            self.record(call, &answer).map_err(Failure::Unrecorded)?;
+            let status = match answer {
+                Ok(exchange) => {
+                    self.terms.report.answered();
+                    return Ok(done(&exchange, call.validate_only()));
                 }
                 Err(status) => status,
             };
             let Verdict::Again { not_before } = verdict(&status) else {
-                self.report.answered();
+                self.terms.report.answered();
                 return Err(Failure::Refused(status));
             };
             failed += 1;
@@ -76,55 +110,62 @@ impl Sender {
             }
             // The last attempt is made when the time is up, not some time before.
             let pause = pause(failed, not_before, rand::random()).min(left);
-            self.report.retrying(&status);
+            self.terms.report.retrying(&status);
             tokio::select! {
                 () = sleep(pause) => (),
-                () = self.give_up.cancelled() => return Err(Failure::Unanswered(status)),
+                () = self.terms.give_up.cancelled() => return Err(Failure::Unanswered(status)),
             }
         }
     }
 
-    async fn attempt(&mut self, call: &Call) -> Result<Done, Status> {
-        let patience = self.patience.attempt;
+    async fn attempt(&mut self, call: &Call) -> Result<Exchange, Status> {
+        let patience = self.terms.patience.attempt;
         // The server knows the deadline too, and drops what it can't decide in time. tonic ends the call by it as well,
         // but only once there is a connection: making one is covered here.
         match timeout(patience, self.exchange(call)).await {
             Ok(Err(status)) if !timed_out(&status) => Err(status),
-            Ok(Ok(done)) => Ok(done),
+            Ok(Ok(answer)) => Ok(answer),
             Ok(Err(_)) | Err(_) => Err(Status::new(Code::DeadlineExceeded, format!("no answer within {patience:?}"))),
         }
     }
 
-    async fn exchange(&mut self, call: &Call) -> Result<Done, Status> {
-        let (replayed, outcome) = match call {
+    async fn exchange(&mut self, call: &Call) -> Result<Exchange, Status> {
+        Ok(match call.clone() {
             Call::CreateLead(request) => {
-                let request = self.timed(request.clone());
-                let answer = self.client.create_lead(request).await?.into_inner();
-                (answer.replayed, None)
+                let answer = self.client.create_lead(self.timed(request.clone())).await?.into_inner();
+                Exchange::CreateLead(request, Ok(answer))
             }
             Call::ApplyTrigger(request) => {
-                let request = self.timed(request.clone());
-                let answer = self.client.apply_trigger(request).await?.into_inner();
-                (answer.replayed, Some(answer.outcome()))
+                let answer = self.client.apply_trigger(self.timed(request.clone())).await?.into_inner();
+                Exchange::ApplyTrigger(request, Ok(answer))
             }
             Call::OverrideStage(request) => {
-                let request = self.timed(request.clone());
-                let answer = self.client.override_stage(request).await?.into_inner();
-                (answer.replayed, Some(answer.outcome()))
+                let answer = self.client.override_stage(self.timed(request.clone())).await?.into_inner();
+                Exchange::OverrideStage(request, Ok(answer))
             }
-        };
-        Ok(match outcome {
-            _ if replayed => Done::Replayed,
-            _ if call.validate_only() => Done::Validated,
-            None => Done::Created,
-            Some(Outcome::Moved) => Done::Moved,
-            Some(Outcome::NoChange | Outcome::Unspecified) => Done::NoChange,
         })
     }
 
     fn timed<T>(&self, message: T) -> Request<T> {
         let mut request = Request::new(message);
-        request.set_timeout(self.patience.attempt);
+        request.set_timeout(self.terms.patience.attempt);
         request
+    }
+
+    /// Records an attempt, each for itself: one without an answer may have had the effect that a later one is told of.
+    fn record(&self, call: &Call, answer: &Result<Exchange, Status>) -> io::Result<()> {
+        let Some(recorder) = &self.terms.recorder else { return Ok(()) };
+        match answer {
+            Ok(exchange) => recorder.call(exchange),
+            Err(status) => recorder.call(&unanswered(call.clone(), status.into())),
+        }
+    }
+}
+
+fn unanswered(call: Call, failure: record::Failure) -> Exchange {
+    match call {
+        Call::CreateLead(request) => Exchange::CreateLead(request, Err(failure)),
+        Call::ApplyTrigger(request) => Exchange::ApplyTrigger(request, Err(failure)),
+        Call::OverrideStage(request) => Exchange::OverrideStage(request, Err(failure)),
     }
 }

@@ -29,6 +29,9 @@ use cluster::Cluster;
 /// The database user that owns everything in the cluster.
 pub(super) const USER: &str = "lead_pipeline";
 
+/// The database that the server keeps its data in.
+pub const DATABASE: &str = "lead_pipeline";
+
 /// A running cluster. [`EmbeddedPostgres::stop`] stops it in order; dropping it asks Postgres to stop and doesn't wait.
 #[derive(Debug)]
 pub struct EmbeddedPostgres {
@@ -101,6 +104,14 @@ impl EmbeddedPostgres {
         let _ = self.stop.send(());
         self.watcher.await.map_err(|_| EmbeddedError::Unsupervised)?
     }
+}
+
+/// The connection URL of a database of the Postgres that a server runs on the folder; `None` if none runs there, or not
+/// yet. For commands beside the server: takes no lock and changes nothing.
+pub fn running_url(data_dir: &Path, database: &str) -> Result<Option<String>, EmbeddedError> {
+    let Some(home) = place::find_home(data_dir)? else { return Ok(None) };
+    let socket_dir = postmaster::running_socket_dir(&place::data_in(&home));
+    Ok(socket_dir.map(|socket_dir| connection_url(&socket_dir, &percent_encoded(database))))
 }
 
 /// Stands for the database's name; no percent-encoded path contains it.

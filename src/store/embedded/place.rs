@@ -69,15 +69,7 @@ impl DataDir {
 
     /// Where the cluster is, or should be.
     pub(super) fn home(&self) -> Result<PathBuf, EmbeddedError> {
-        let pointer = self.path.join(POINTER);
-        match fs::read_to_string(&pointer) {
-            Ok(text) => {
-                let home = PathBuf::from(text.trim_end_matches('\n'));
-                if home.join("data").is_dir() { Ok(home) } else { Err(EmbeddedError::Lost { pointer, home }) }
-            }
-            Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(self.path.join("postgres")),
-            Err(error) => Err(EmbeddedError::folder("read", pointer)(error)),
-        }
+        home_in(&self.path)
     }
 
     /// Makes sure of a home that the account owns and can reach; a new one may have to move to `fallback_root`.
@@ -144,7 +136,7 @@ impl DataDir {
 impl Place {
     /// The cluster's data folder.
     pub(super) fn data(&self) -> PathBuf {
-        self.home.join("data")
+        data_in(&self.home)
     }
 
     /// The folder its account owns.
@@ -222,6 +214,33 @@ impl Place {
         io::copy(&mut File::open(&self.log)?, &mut create_anew(&self.log.with_extension("log.1"))?)?;
         open_no_link(&self.log, OpenOptions::new().write(true))?.set_len(0)
     }
+}
+
+/// The home of the data folder's cluster; `None` if there is no such folder. Locks nothing.
+pub(super) fn find_home(data_dir: &Path) -> Result<Option<PathBuf>, EmbeddedError> {
+    match fs::canonicalize(data_dir) {
+        Ok(path) => home_in(&path).map(Some),
+        Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(None),
+        Err(error) => Err(EmbeddedError::folder("find", data_dir)(error)),
+    }
+}
+
+/// Where the cluster of a data folder is, or should be.
+fn home_in(data_dir: &Path) -> Result<PathBuf, EmbeddedError> {
+    let pointer = data_dir.join(POINTER);
+    match fs::read_to_string(&pointer) {
+        Ok(text) => {
+            let home = PathBuf::from(text.trim_end_matches('\n'));
+            if data_in(&home).is_dir() { Ok(home) } else { Err(EmbeddedError::Lost { pointer, home }) }
+        }
+        Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(data_dir.join("postgres")),
+        Err(error) => Err(EmbeddedError::folder("read", pointer)(error)),
+    }
+}
+
+/// The cluster's data folder in its home.
+pub(super) fn data_in(home: &Path) -> PathBuf {
+    home.join("data")
 }
 
 /// Sixteen hexadecimal digits that follow from the path.

@@ -18,7 +18,9 @@ use super::place::PORT;
 /// How often a process that isn't our child is looked at: the kernel tells only a parent.
 const LOOK: Duration = Duration::from_millis(100);
 
-/// The line of `postmaster.pid` that says how far the start is (since Postgres 10), counted from 1.
+/// The lines of `postmaster.pid` that say where the socket is, and how far the start is (since Postgres 10), counted
+/// from 1.
+const PID_FILE_SOCKET_LINE: usize = 5;
 const PID_FILE_STATUS_LINE: usize = 8;
 
 /// A process that runs the cluster in `data`.
@@ -92,6 +94,16 @@ pub(super) fn says_ready(pid: u32, data: &Path) -> bool {
     let file = fs::read_to_string(data.join("postmaster.pid")).unwrap_or_default();
     let mut lines = file.lines().map(str::trim);
     lines.next() == Some(&pid.to_string()) && lines.nth(PID_FILE_STATUS_LINE - 2) == Some("ready")
+}
+
+/// The folder of the socket on which a live Postgres accepts connections.
+pub(super) fn running_socket_dir(data: &Path) -> Option<PathBuf> {
+    let pid = Postmaster::find(data)?.pid;
+    if !says_ready(pid, data) {
+        return None;
+    }
+    let file = fs::read_to_string(data.join("postmaster.pid")).ok()?;
+    file.lines().nth(PID_FILE_SOCKET_LINE - 1).map(PathBuf::from)
 }
 
 /// Removes the `postmaster.pid` and the socket's lock file if the id in them now belongs to another program.

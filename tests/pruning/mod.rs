@@ -1,0 +1,10 @@
+//! `lead-pipeline prune`: old history goes, and nothing that is promised of it.
+
+mod beside;
+mod command;
+mod dry_run;
+mod history;
+mod interrupted;
+mod program;
+mod races;
+mod retries;
