@@ -109,10 +109,10 @@ async fn the_history_holds_every_request_and_response() {
     let requests: Vec<&Value> = lines.iter().filter(|line| line.get("request").is_some()).collect();
     assert_eq!(requests.len(), 2, "{text}");
     assert_eq!((&requests[0]["stream"], &requests[0]["request"]["beginning"]), (&json!("auditor 1"), &json!({})));
-    assert_eq!(requests[0]["request"]["checkpointInterval"], "10s");
+    assert_eq!(requests[0]["request"]["checkpoint_interval"], "10s");
     assert!(requests[1]["stream"].as_str().expect("a name").starts_with("watch-"), "{text}");
     let last = lines.iter().rev().find_map(|line| line["response"].get("cursor")).expect("a cursor");
-    assert_eq!(&requests[1]["request"]["afterCursor"], last);
+    assert_eq!(&requests[1]["request"]["after_cursor"], last);
     let changes = lines.iter().filter_map(|line| line["response"]["changes"].as_array()).flatten();
     assert_eq!(changes.count(), 4);
 }

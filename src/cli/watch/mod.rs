@@ -209,9 +209,9 @@ fn prepare(arguments: Watch) -> Result<(Follower, Option<PathBuf>), (u8, String)
         Some(path) => Output::file(path, saved.as_ref().and_then(|place| place.output.as_ref())).map_err(failed)?,
         None => Output::Standard,
     };
-    let record = record(&arguments).map_err(failed)?;
     let servers: Result<Vec<_>, _> = arguments.addresses.iter().map(|address| server(address)).collect();
     let (start, density) = begin(&arguments, &filter, saved.as_ref());
+    let record = record(&arguments, &start).map_err(failed)?;
     let request = WatchStageChangesRequest {
         start: Some(start),
         filter: Some(filter.clone()),
@@ -255,10 +255,14 @@ fn server(address: &str) -> Result<Server, String> {
     Ok(Server { name, endpoint: endpoint(address, CONNECT_PATIENCE)? })
 }
 
-fn record(arguments: &Watch) -> Result<Option<Record>, String> {
+fn record(arguments: &Watch, start: &Start) -> Result<Option<Record>, String> {
     let Some(path) = &arguments.record else { return Ok(None) };
     let name = arguments.client_name.as_ref().and_then(|name| name.to_str().ok().map(str::to_owned));
-    let record = Record::open(path, name.unwrap_or_else(new_name));
+    let after = match start {
+        Start::AfterCursor(cursor) => Some(cursor.as_str()),
+        _ => None,
+    };
+    let record = Record::open(path, &name.unwrap_or_else(new_name), after);
     record.map(Some).map_err(|error| format!("can't write --record {}: {error}", path.display()))
 }
 

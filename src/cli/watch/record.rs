@@ -1,81 +1,80 @@
-//! The history of a stream: every request and every response as it came, a JSON object a line. For those who want to
-//! check offline what a watch was promised and what it got.
+//! The history of a watch, in the form that `lead-pipeline verify` reads: under a name that holds what one stream was
+//! told. A watch that was killed may have recorded more than its cursor stands behind; it goes on under another name then,
+//! since what comes again isn't the stream's fault.
 
-use crate::cli::contract::{json, message};
 use crate::proto::{WatchStageChangesRequest, WatchStageChangesResponse};
-use prost_reflect::MessageDescriptor;
-use serde::Serialize;
-use serde_json::value::RawValue;
-use std::fs::{File, OpenOptions};
-use std::io::{self, Read as _, Seek as _, SeekFrom, Write as _};
+use crate::record::Recorder;
+use serde::Deserialize;
+use std::borrow::Cow;
+use std::collections::HashMap;
+use std::fs::{self, File};
+use std::io::{self, BufRead as _, BufReader};
 use std::path::{Path, PathBuf};
 
-#[derive(Serialize)]
-#[serde(rename_all = "lowercase")]
-enum Event {
-    Request(Box<RawValue>),
-    Response(Box<RawValue>),
+/// As much of a line as tells how far a stream is.
+#[derive(Deserialize)]
+struct Line<'a> {
+    #[serde(borrow, default)]
+    stream: Option<Cow<'a, str>>,
+    #[serde(borrow, default)]
+    response: Option<Response<'a>>,
 }
 
-#[derive(Serialize)]
-struct Line<'a> {
-    stream: &'a str,
-    #[serde(flatten)]
-    event: Event,
+#[derive(Deserialize)]
+struct Response<'a> {
+    #[serde(borrow, default)]
+    cursor: Cow<'a, str>,
 }
 
 /// A file that a stream's history is added to.
 pub struct Record {
-    file: File,
+    recorder: Recorder,
     path: PathBuf,
     stream: String,
-    request: MessageDescriptor,
-    response: MessageDescriptor,
 }
 
 impl Record {
-    /// Opens the file behind what is there.
-    pub fn open(path: &Path, stream: String) -> io::Result<Self> {
-        let mut file = OpenOptions::new().create(true).read(true).append(true).open(path)?;
-        if cut_off(&mut file)? {
-            // A line that a killed watch didn't finish must not spoil the next one.
-            file.write_all(b"\n")?;
-        }
-        let (request, response) = (message("WatchStageChangesRequest"), message("WatchStageChangesResponse"));
-        Ok(Self { file, path: path.to_owned(), stream, request, response })
+    /// Opens the file behind what is there. `after` is the cursor that the watch goes on after.
+    pub fn open(path: &Path, name: &str, after: Option<&str>) -> io::Result<Self> {
+        let recorder = Recorder::append(path)?;
+        let stream = stream_name(path, name, after)?;
+        Ok(Self { recorder, path: path.to_owned(), stream })
     }
 
     pub fn path(&self) -> &Path {
         &self.path
     }
 
-    pub fn request(&mut self, request: &WatchStageChangesRequest) -> io::Result<()> {
-        let request = json(&self.request, request);
-        self.add(Event::Request(request))
+    pub fn request(&self, request: &WatchStageChangesRequest) -> io::Result<()> {
+        self.recorder.asked(&self.stream, request)
     }
 
-    pub fn response(&mut self, response: &WatchStageChangesResponse) -> io::Result<()> {
-        let response = json(&self.response, response);
-        self.add(Event::Response(response))
-    }
-
-    fn add(&mut self, event: Event) -> io::Result<()> {
-        let mut text = serde_json::to_vec(&Line { stream: &self.stream, event })?;
-        text.push(b'\n');
-        self.file.write_all(&text)
+    pub fn response(&self, response: &WatchStageChangesResponse) -> io::Result<()> {
+        self.recorder.told(&self.stream, response)
     }
 }
 
-/// Whether the last line has no end. A pipe has none to look at.
-fn cut_off(file: &mut File) -> io::Result<bool> {
-    let metadata = file.metadata()?;
-    if !metadata.is_file() || metadata.len() == 0 {
-        return Ok(false);
+/// The name for what follows: that of a stream of ours which ended at this cursor, or one that the file doesn't have.
+fn stream_name(path: &Path, name: &str, after: Option<&str>) -> io::Result<String> {
+    if !fs::metadata(path)?.is_file() {
+        return Ok(name.to_owned());
     }
-    let mut last = [0];
-    file.seek(SeekFrom::End(-1))?;
-    file.read_exact(&mut last)?;
-    Ok(last != *b"\n")
+    let numbered = format!("{name}#");
+    let mut lasts: HashMap<String, Option<String>> = HashMap::new();
+    for line in BufReader::new(File::open(path)?).lines() {
+        let line = line?;
+        // Lines of others are none of ours, whatever is in them.
+        let Ok(Line { stream: Some(stream), response }) = serde_json::from_str(&line) else { continue };
+        if stream == name || stream.starts_with(&numbered) {
+            lasts.insert(stream.into_owned(), response.map(|response| response.cursor.into_owned()));
+        }
+    }
+    let ended_here = lasts.iter().find(|(_, last)| last.is_some() && last.as_deref() == after);
+    Ok(match ended_here {
+        Some((stream, _)) => stream.clone(),
+        None if lasts.is_empty() => name.to_owned(),
+        None => format!("{numbered}{}", lasts.len() + 1),
+    })
 }
 
 #[cfg(test)]
@@ -83,17 +82,20 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_line_that_was_cut_off_does_not_spoil_the_next() {
+    fn a_name_holds_what_one_stream_was_told() {
         let folder = tempfile::tempdir().expect("a folder");
         let path = folder.path().join("history");
-        std::fs::write(&path, "{\"stream\":").expect("a file");
-        let mut record = Record::open(&path, "w".into()).expect("opened");
-        record.request(&WatchStageChangesRequest { include_unchanged: true, ..Default::default() }).expect("added");
-        let response = WatchStageChangesResponse { cursor: "AQ".into(), behind: 3, ..Default::default() };
-        record.response(&response).expect("added");
-        let text = std::fs::read_to_string(&path).expect("the file");
-        let lines: Vec<&str> = text.lines().collect();
-        assert_eq!(lines[1], r#"{"stream":"w","request":{"includeUnchanged":true}}"#);
-        assert_eq!(lines[2], r#"{"stream":"w","response":{"cursor":"AQ","behind":"3"}}"#);
+        let told = |after, cursor: &str| {
+            let record = Record::open(&path, "w", after).expect("opened");
+            record.request(&WatchStageChangesRequest::default()).expect("added");
+            record.response(&WatchStageChangesResponse { cursor: cursor.into(), ..Default::default() }).expect("added");
+            record.stream
+        };
+        assert_eq!(told(None, "a"), "w");
+        assert_eq!(told(Some("a"), "b"), "w", "it goes on where it ended");
+        assert_eq!(told(Some("a"), "b2"), "w#2", "what came after the cursor comes again");
+        assert_eq!(told(Some("b2"), "c"), "w#2");
+        assert_eq!(told(None, "d"), "w#3", "another beginning is another stream");
+        assert_eq!(Record::open(&path, "other", None).expect("opened").stream, "other");
     }
 }

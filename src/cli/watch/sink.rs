@@ -51,7 +51,7 @@ impl Sink {
     /// A stream is about to begin.
     pub fn begin(&mut self, request: &WatchStageChangesRequest) -> Result<(), Ending> {
         self.density.begin();
-        let Some(record) = &mut self.record else { return Ok(()) };
+        let Some(record) = &self.record else { return Ok(()) };
         record.request(request).map_err(|error| cant_record(record, &error))
     }
 
@@ -60,7 +60,7 @@ impl Sink {
     /// # Errors
     /// If the watch ends with it.
     pub fn take(&mut self, response: &WatchStageChangesResponse) -> Result<(), Ending> {
-        if let Some(record) = &mut self.record {
+        if let Some(record) = &self.record {
             record.response(response).map_err(|error| cant_record(record, &error))?;
         }
         self.density.check(response).map_err(Ending::Violation)?;
