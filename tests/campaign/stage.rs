@@ -73,8 +73,14 @@ impl Stage {
         };
         let server = Process::serving(&url, flags).await;
         let reason = size.of("🎉".repeat(500), String::new());
-        let stage = Self { server, url, leads, next: Arc::default(), reason, _postgres: postgres };
+        let mut stage = Self { server, url, leads, next: Arc::default(), reason, _postgres: postgres };
         stage.fill().await;
+        if size == Size::Full {
+            // What filling it took is not to be seen in its memory.
+            stage.server.terminate();
+            let fresh = Process::serving(&stage.url, flags).await;
+            std::mem::replace(&mut stage.server, fresh).ended().await;
+        }
         stage
     }
 
