@@ -2,6 +2,7 @@
 
 mod beside;
 mod command;
+mod cursors;
 mod dry_run;
 mod history;
 mod interrupted;
