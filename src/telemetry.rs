@@ -2,7 +2,7 @@
 
 use crate::config::LogFormat;
 use crate::store::catch_warnings;
-use metrics::{describe_counter, describe_gauge, describe_histogram};
+use metrics::{counter, describe_counter, describe_gauge, describe_histogram};
 use metrics_exporter_prometheus::{Matcher, PrometheusBuilder, PrometheusHandle};
 use std::io::IsTerminal;
 use std::sync::OnceLock;
@@ -46,6 +46,14 @@ pub fn metrics() -> &'static PrometheusHandle {
             .and_then(PrometheusBuilder::install_recorder)
             .expect("the buckets aren't empty, and nothing else installs a recorder");
         describe();
+        // Known from the start, so that the first event is seen as a rise.
+        for name in [
+            "lead_pipeline_batch_failures_total",
+            "lead_pipeline_watch_fell_behind_total",
+            "lead_pipeline_watch_diverged_total",
+        ] {
+            counter!(name).absolute(0);
+        }
         handle
     })
 }

@@ -244,7 +244,10 @@ fn checkpoint_interval(check: &mut Check, asked: Option<prost_types::Duration>, 
     let nanos = u32::try_from(asked.nanos).ok().filter(|nanos| *nanos < 1_000_000_000);
     let interval = seconds.zip(nanos).map(|(seconds, nanos)| Duration::new(seconds, nanos));
     if interval.is_none() {
-        check.wrong("checkpoint_interval", "must be 1 s or more, or absent for the server's own interval");
+        check.wrong(
+            "checkpoint_interval",
+            "must be a valid duration of 1 s or more, or absent for the server's own interval",
+        );
     }
     Some(interval?.min(LONGEST))
 }

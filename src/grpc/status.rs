@@ -202,10 +202,13 @@ pub fn watch(error: &WatchError) -> Status {
                 .status(None)
         }
         WatchError::CursorDiverged => {
-            let message = "the database has lost history that this cursor has seen: start anew from the beginning";
+            let message = "the database has lost history that this cursor has seen: start anew with a snapshot";
             Failure::new(Code::DataLoss, ErrorReason::CursorDiverged, message).status(None)
         }
-        WatchError::Overloaded => overloaded("the server has as many watchers as it serves").status(None),
+        WatchError::Overloaded => overloaded(
+            "the server has as many watches as it serves (--watchers): try again later, or on another replica",
+        )
+        .status(None),
         WatchError::GoingAway => {
             let message = "the server is stopping: watch again after the last cursor";
             Failure::new(Code::Unavailable, ErrorReason::Unavailable, message).retry().status(None)

@@ -69,9 +69,6 @@ fn encoded(response: Response) -> EncodedResponse {
     }
 }
 
-/// What page tokens of the watchers are bound to.
-const LIST: &str = "watchers";
-
 pub fn list_watchers(
     calls: &Calls,
     request: &proto::ListWatchersRequest,
@@ -79,10 +76,12 @@ pub fn list_watchers(
     let mut check = Check::default();
     let limit = check.page_size(request.page_size, calls.settings.page_default, calls.settings.page_max);
     let limit = check.done(limit).map_err(|wrong| status::invalid(wrong, None))? as usize;
+    // The numbers are this replica's own.
+    let list = format!("watchers of {}", calls.hub.origin());
     let after = match request.page_token.as_str() {
         "" => 0,
         token => {
-            let id = page::key(LIST, token).and_then(|key| key.parse().ok());
+            let id = page::key(&list, token).and_then(|key| key.parse().ok());
             id.ok_or_else(|| status::page_token(token))?
         }
     };
@@ -91,7 +90,7 @@ pub fn list_watchers(
     let more = watchers.len() > limit;
     watchers.truncate(limit);
     let last = watchers.last().filter(|_| more);
-    let next_page_token = last.map(|watcher| page::token(LIST, &watcher.id.to_string())).unwrap_or_default();
+    let next_page_token = last.map(|watcher| page::token(&list, &watcher.id.to_string())).unwrap_or_default();
     Ok(proto::ListWatchersResponse { watchers: watchers.into_iter().map(rendered).collect(), next_page_token })
 }
 

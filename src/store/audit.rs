@@ -199,10 +199,10 @@ impl Audit {
     /// Whether a lead's row is its last entry, or it has none: both of one statement, however busy the lead is.
     pub async fn stands(&mut self, partition: i32, lead_id: &LeadId) -> Result<bool, StoreError> {
         let stands = sqlx::query_scalar!(
-            r#"select coalesce(
-                   (leads.version, leads.tag, leads.stage, leads.agent_id)
+            r#"select last.version is null
+                   or (leads.version, leads.tag, leads.stage, leads.agent_id)
                        = (last.version, last.tag, last.to_stage, last.agent_id)
-                   and leads.dead_reason is not distinct from last.dead_reason, last.version is null) as "stands!"
+                   and leads.dead_reason is not distinct from last.dead_reason as "stands!"
                from leads
                left join lateral (
                    select version, tag, to_stage, agent_id, dead_reason from entries

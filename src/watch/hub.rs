@@ -23,6 +23,8 @@ pub struct Hub {
     store: Store,
     settings: WatchSettings,
     encode: Encoder,
+    /// Tells this replica from others.
+    origin: String,
     rings: Box<[Mutex<Ring>]>,
     pages: Pages,
     pace: Pace,
@@ -115,6 +117,7 @@ impl Hub {
             store: store.clone(),
             settings,
             encode,
+            origin: origin.clone(),
             rings: (0..store.partitions()).map(|_| Mutex::default()).collect(),
             pages: Pages::new(settings.log_page, settings.log_pages),
             pace: Pace::new(settings.snapshot_pace / settings.snapshot_page as f64),
@@ -132,6 +135,12 @@ impl Hub {
         tasks.spawn(until(stop.clone(), Arc::clone(&hub).hear_hints(origin.clone())));
         tasks.spawn(until(stop.clone(), Arc::clone(&hub).tell_hints(origin)));
         (hub, tasks)
+    }
+
+    /// Tells this replica's hub from others'.
+    #[must_use]
+    pub fn origin(&self) -> &str {
+        &self.origin
     }
 
     pub(super) fn store(&self) -> &Store {
@@ -174,7 +183,7 @@ impl Hub {
                 filter: seat.filter.clone(),
                 behind,
                 since: seat.since,
-                slow: seat.fell_behind.load(Ordering::Relaxed),
+                slow: self.is_slow(&seat),
                 positions,
             }
         };
@@ -184,7 +193,13 @@ impl Hub {
     /// How many watchers have fallen behind, and haven't caught up yet.
     #[must_use]
     pub fn slow_watchers(&self) -> usize {
-        self.seats.list(0, usize::MAX).iter().filter(|seat| seat.fell_behind.load(Ordering::Relaxed)).count()
+        self.seats.list(0, usize::MAX).iter().filter(|seat| self.is_slow(seat)).count()
+    }
+
+    /// Whether a watcher reads from the log, having been live before; or would, if it hadn't stopped reading.
+    fn is_slow(&self, seat: &Seat) -> bool {
+        let passed = |(partition, position)| self.ring(partition).has_passed(position);
+        seat.fell_behind.load(Ordering::Relaxed) || (seat.live.load(Ordering::Relaxed) && seat.positions().any(passed))
     }
 
     /// What the ring has behind `after`.

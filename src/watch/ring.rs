@@ -109,6 +109,11 @@ impl Ring {
         Appended::Done
     }
 
+    /// Whether the entry behind a position is gone from the ring.
+    pub(super) fn has_passed(&self, position: i64) -> bool {
+        self.head.is_some_and(|head| head.position > position) && self.find(position + 1).is_none()
+    }
+
     /// The tag at a position, if the ring remembers it.
     fn tag_at(&self, position: i64) -> Option<i64> {
         if position == self.base.position {

@@ -28,6 +28,8 @@ pub(super) struct Seat {
     positions: Box<[AtomicI64]>,
     /// Whether it reads from the log, having been live before.
     pub fell_behind: AtomicBool,
+    /// Whether it is live: it has caught up, and hasn't noticed that it fell behind.
+    pub live: AtomicBool,
 }
 
 /// The position of a watcher in a partition that its snapshot hasn't come to.
@@ -82,7 +84,15 @@ impl Seats {
         }
         book.last_id += 1;
         let positions = (0..self.partitions).map(|_| AtomicI64::new(NOWHERE)).collect();
-        let seat = Seat { id: book.last_id, about, filter, since, positions, fell_behind: AtomicBool::new(false) };
+        let seat = Seat {
+            id: book.last_id,
+            about,
+            filter,
+            since,
+            positions,
+            fell_behind: AtomicBool::new(false),
+            live: AtomicBool::new(false),
+        };
         let seat = Arc::new(seat);
         book.seats.insert(seat.id, Arc::clone(&seat));
         self.count(&book);

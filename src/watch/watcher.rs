@@ -338,6 +338,7 @@ impl Watcher {
         if !self.caught_up && self.snapshot.is_none() && self.notice.is_none() && self.behind() == 0 {
             self.caught_up = true;
             self.seated.seat.fell_behind.store(false, Ordering::Relaxed);
+            self.seated.seat.live.store(true, Ordering::Relaxed);
             self.notice = Some(Notice::CaughtUp);
         }
     }
@@ -346,6 +347,7 @@ impl Watcher {
         if self.caught_up {
             self.caught_up = false;
             self.seated.seat.fell_behind.store(true, Ordering::Relaxed);
+            self.seated.seat.live.store(false, Ordering::Relaxed);
             self.notice = Some(Notice::FellBehind);
             counter!("lead_pipeline_watch_fell_behind_total").increment(1);
         }

@@ -1,8 +1,9 @@
 //! ListStageChanges of a lead whose history was pruned.
 
 use super::program::{now, prune, prune_all};
+use crate::support::checker::{Sound, check};
 use crate::support::errors::failed;
-use crate::support::requests::{applied, created, message_sent};
+use crate::support::requests::{applied, created, message_sent, opted_out};
 use crate::support::server::{Client, server};
 use lead_pipeline::proto::{ListStageChangesRequest, ListStageChangesResponse};
 use tonic::Code;
@@ -61,4 +62,14 @@ async fn a_lead_without_any_history_left_is_still_found() {
     created(&mut client, "lead-2").await;
     assert_eq!(versions(&list(&mut client, of("lead-2")).await), (1, vec![1]), "younger than the prune");
     failed(client.list_stage_changes(of("nobody")).await).is(Code::NotFound, "LEAD_NOT_FOUND");
+}
+
+#[tokio::test]
+async fn a_dead_lead_without_any_history_left_is_sound() {
+    let server = server().await;
+    let mut client = server.client();
+    created(&mut client, "lead-1").await;
+    applied(&mut client, "lead-1", opted_out()).await;
+    assert_eq!(prune_all(server.database_url()).await, 2);
+    assert_eq!(check(server.database_url()).await, Sound { leads: 1, entries: 0 });
 }

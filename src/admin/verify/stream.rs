@@ -25,6 +25,9 @@ pub struct Stream {
     /// Whether the next response is the first one of its request.
     fresh: bool,
     snapshot_complete: bool,
+    /// It began after a cursor, maybe one in the middle of another stream's snapshot, which sends only changes of leads
+    /// that the other has sent. Until it tells that it isn't there, a change may be missing.
+    maybe_filling: bool,
 }
 
 /// How far a stream is in a partition.
@@ -46,6 +49,7 @@ impl Stream {
         Self {
             rules,
             view: View::new(&request, stages),
+            maybe_filling: stages == Stages::Unknown,
             start: request.start,
             places: BTreeMap::new(),
             cursor: None,
@@ -96,6 +100,7 @@ impl Stream {
         if response.cursor.is_empty() {
             ground.report.add(Kind::CursorBroken, place, "a cursor", "none");
         }
+        self.maybe_filling &= response.notice() == Notice::Unspecified;
         self.cursor = Some(response.cursor);
         self.fresh = false;
         Ok(())
@@ -180,7 +185,12 @@ impl Stream {
                     lost(place, change, ground.report);
                 }
                 let change = sent.next_if(|change| change.position == entry.position);
-                Beside { place, view: &self.view, filling: filling.as_ref() }.compare(entry, change, ground.report);
+                let maybe_filling = self.maybe_filling;
+                Beside { place, view: &self.view, filling: filling.as_ref(), maybe_filling }.compare(
+                    entry,
+                    change,
+                    ground.report,
+                );
                 if let Some(filling) = filling.as_mut().filter(|_| change.is_some()) {
                     filling.saw(entry);
                 }
@@ -330,6 +340,7 @@ struct Beside<'a> {
     place: &'a str,
     view: &'a View,
     filling: Option<&'a Filling>,
+    maybe_filling: bool,
 }
 
 impl Beside<'_> {
@@ -337,6 +348,7 @@ impl Beside<'_> {
     fn compare(&self, entry: &Entry, change: Option<&StageChange>, report: &mut Report) {
         let sent = match (self.view.sends(entry), self.filling) {
             // A lead that the snapshot hasn't told of yet: it will, or it has looked at it before.
+            (Sent::Must, _) if self.maybe_filling => Sent::May,
             (Sent::Must, Some(filling)) if !filling.knows(entry.lead_id.as_str()) => Sent::May,
             (sent, _) => sent,
         };
