@@ -285,18 +285,25 @@ impl Hub {
         let before: Vec<Option<Mark>> = (0..self.store.partitions()).map(|p| self.ring(p).head()).collect();
         for Extent { partition, head: new, .. } in self.store.extents().await? {
             match before[partition as usize] {
-                None => {
-                    self.ring(partition).reset(Some(new));
-                    self.changed.send_replace(());
-                    // What was written since is in no ring: look again at once.
-                    self.poll.notify_one();
-                }
+                None => self.begin_ring(partition, new),
                 Some(old) if new.position > old.position => self.catch_up(partition, old, new).await?,
                 Some(old) if new != old => self.diverge(),
                 Some(_) => (),
             }
         }
         Ok(())
+    }
+
+    /// A ring that isn't kept yet is, from this head on.
+    pub(super) fn begin_ring(&self, partition: i32, head: Mark) {
+        let mut ring = self.ring(partition);
+        if ring.head().is_none() {
+            ring.reset(Some(head));
+            drop(ring);
+            self.changed.send_replace(());
+            // What was written since is in no ring: look at once.
+            self.poll.notify_one();
+        }
     }
 
     /// Fills the ring from the log, or starts it anew if it would not hold so much.

@@ -413,6 +413,10 @@ struct Begun {
 impl Begun {
     async fn find(hub: &Hub, start: Start, filter: &Filter) -> Result<Self, WatchError> {
         let extents = hub.store().extents().await?;
+        for extent in &extents {
+            // From here on the ring has what follows: a stream that begins now doesn't fall behind at once.
+            hub.begin_ring(extent.partition, extent.head);
+        }
         let (phase, marks) = match start {
             Start::Now => (Phase::Plain, extents.iter().map(|extent| extent.head).collect()),
             Start::Beginning => (Phase::Plain, extents.iter().map(|extent| extent.floor).collect()),

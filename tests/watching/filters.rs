@@ -156,6 +156,7 @@ async fn a_checkpoint_comes_though_the_filter_drops_everything() {
     assert_ne!(watching.cursor, first, "its cursor is behind what was dropped");
     let silent = watching.next().await.expect("another checkpoint");
     assert_eq!((silent.changes.len(), silent.coverage.len()), (0, 0), "nothing to tell but that all is well");
+    assert_eq!(watching.notices, [Notice::CaughtUp], "nothing but the silence made it come");
 }
 
 #[tokio::test]
