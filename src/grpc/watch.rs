@@ -8,7 +8,11 @@ use crate::domain::Stage;
 use crate::proto;
 use crate::watch::{About, Coverage, Filter, Notice, Origin, Response, Watcher, WatcherState};
 use futures::stream::{self, BoxStream, StreamExt};
+use prost::Message;
 use tonic::{Request, Status};
+
+/// Bytes of a page of watches, about: filters may be long, and a client takes 4 MiB.
+const PAGE_BYTES: usize = 1024 * 1024;
 
 /// Characters of a client's name that are kept.
 const NAME_CHARACTERS: usize = 100;
@@ -86,12 +90,18 @@ pub fn list_watchers(
         }
     };
     // One more than the page shows whether there is another page.
-    let mut watchers = calls.hub.watchers(after, limit + 1);
-    let more = watchers.len() > limit;
-    watchers.truncate(limit);
-    let last = watchers.last().filter(|_| more);
+    let all: Vec<proto::Watcher> = calls.hub.watchers(after, limit + 1).into_iter().map(rendered).collect();
+    let mut bytes = 0;
+    let fits = |watcher: &&proto::Watcher| {
+        // The first fits always.
+        let fits = bytes < PAGE_BYTES;
+        bytes += watcher.encoded_len();
+        fits
+    };
+    let watchers: Vec<proto::Watcher> = all.iter().take(limit).take_while(fits).cloned().collect();
+    let last = watchers.last().filter(|_| watchers.len() < all.len());
     let next_page_token = last.map(|watcher| page::token(&list, &watcher.id.to_string())).unwrap_or_default();
-    Ok(proto::ListWatchersResponse { watchers: watchers.into_iter().map(rendered).collect(), next_page_token })
+    Ok(proto::ListWatchersResponse { watchers, next_page_token })
 }
 
 fn rendered(watcher: WatcherState) -> proto::Watcher {

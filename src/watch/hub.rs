@@ -1,7 +1,7 @@
 //! The hub: one ring a partition, kept up to date by this replica's writers and by the log.
 
 use super::filter::Filter;
-use super::pace::Pace;
+use super::pace::{Pace, Share};
 use super::pages::{Next, Page, Pages};
 use super::ring::{Appended, Found, Item, Ring};
 use super::seats::{About, Seat, Seats};
@@ -27,7 +27,7 @@ pub struct Hub {
     origin: String,
     rings: Box<[Mutex<Ring>]>,
     pages: Pages,
-    pace: Pace,
+    pace: Arc<Pace>,
     seats: Seats,
     /// Marked whenever there may be something new for a watcher.
     changed: watch::Sender<()>,
@@ -237,9 +237,13 @@ impl Hub {
         self.log_readers.acquire().await.ok()
     }
 
+    /// A snapshot's part in their pace.
+    pub(super) fn pace_share(&self) -> Share {
+        self.pace.share()
+    }
+
     /// A page of a snapshot.
     pub(super) async fn lead_page(&self, page: PageOf<'_>) -> Result<LeadPage, StoreError> {
-        self.pace.turn().await;
         let _turn = self.turn().await;
         self.store.lead_page(page).await
     }
@@ -259,6 +263,7 @@ impl Hub {
         match self.store.standing(partition, after).await? {
             // Nothing was ever written, or the log begins just here.
             Standing::Holds if page.begins_behind(after) => Ok(Logged::Page(page, 0)),
+            Standing::Holds if page.has_hole_behind(after) => Ok(Logged::Diverged),
             // It was pruned between the two reads: what follows will be soon, if it isn't already.
             Standing::Holds | Standing::Expired => Ok(Logged::Expired),
             Standing::Diverged => Ok(Logged::Diverged),

@@ -1,59 +1,70 @@
 //! The pace of snapshots: as fast as it goes while nobody writes, spaced out while somebody does, so that the writes
-//! keep theirs.
+//! keep theirs. Nobody queues: each snapshot takes its share of the pace, and one that goes leaves nothing behind.
 
-use std::sync::{Mutex, PoisonError};
+use std::sync::atomic::{AtomicU32, Ordering};
+use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 use tokio::time::Instant;
 
 /// So long after a write it is taken that there are others.
-const BUSY: Duration = Duration::from_millis(250);
+pub(super) const BUSY: Duration = Duration::from_millis(250);
 
-/// Spaces the pages of all snapshots of this replica.
+/// The pace of this replica.
 #[derive(Debug)]
 pub(super) struct Pace {
     a_page: Duration,
-    moments: Mutex<Moments>,
+    /// Until then leads are being written.
+    busy_until: Mutex<Instant>,
+    /// Snapshots under way.
+    snapshots: AtomicU32,
 }
 
+/// One snapshot's part in the pace, until it is dropped.
 #[derive(Debug)]
-struct Moments {
-    /// Until then leads are being written.
-    busy_until: Instant,
-    /// When the next page may be read meanwhile.
+pub(super) struct Share {
+    pace: Arc<Pace>,
+    /// When the next page may be read, while leads are written.
     next: Instant,
 }
 
 impl Pace {
-    /// So many pages a second while leads are written.
-    pub fn new(pages: f64) -> Self {
-        let now = Instant::now();
-        Self {
-            a_page: Duration::from_secs_f64(1.0 / pages),
-            moments: Mutex::new(Moments { busy_until: now, next: now }),
-        }
+    /// So many pages a second while leads are written, over all snapshots.
+    pub fn new(pages: f64) -> Arc<Self> {
+        let a_page = Duration::from_secs_f64(1.0 / pages);
+        Arc::new(Self { a_page, busy_until: Mutex::new(Instant::now()), snapshots: AtomicU32::new(0) })
     }
 
     /// Leads were written.
     pub fn written(&self) {
-        self.moments.lock().unwrap_or_else(PoisonError::into_inner).busy_until = Instant::now() + BUSY;
+        *self.busy_until.lock().unwrap_or_else(PoisonError::into_inner) = Instant::now() + BUSY;
     }
 
-    /// Waits until the next page may be read.
-    pub async fn turn(&self) {
-        let turn = self.book(Instant::now());
-        if let Some(turn) = turn {
-            tokio::time::sleep_until(turn).await;
-        }
+    fn is_busy(&self, now: Instant) -> bool {
+        *self.busy_until.lock().unwrap_or_else(PoisonError::into_inner) > now
     }
 
-    fn book(&self, now: Instant) -> Option<Instant> {
-        let mut moments = self.moments.lock().unwrap_or_else(PoisonError::into_inner);
-        if moments.busy_until <= now {
-            return None;
-        }
-        let turn = moments.next.max(now);
-        moments.next = turn + self.a_page;
-        Some(turn)
+    pub fn share(self: &Arc<Self>) -> Share {
+        self.snapshots.fetch_add(1, Ordering::AcqRel);
+        Share { pace: Arc::clone(self), next: Instant::now() }
+    }
+}
+
+impl Share {
+    /// How long to wait for the next page, if at all.
+    pub fn wait(&self, now: Instant) -> Option<Duration> {
+        let wait = self.next.saturating_duration_since(now);
+        (!wait.is_zero() && self.pace.is_busy(now)).then_some(wait)
+    }
+
+    /// A page is read.
+    pub fn take(&mut self, now: Instant) {
+        self.next = now + self.pace.a_page * self.pace.snapshots.load(Ordering::Acquire);
+    }
+}
+
+impl Drop for Share {
+    fn drop(&mut self) {
+        self.pace.snapshots.fetch_sub(1, Ordering::AcqRel);
     }
 }
 
@@ -61,14 +72,24 @@ impl Pace {
 mod tests {
     use super::*;
 
+    const MS: Duration = Duration::from_millis(1);
+
     #[test]
-    fn pages_are_spaced_while_leads_are_written() {
+    fn snapshots_share_the_pace_while_leads_are_written() {
         let pace = Pace::new(10.0);
         let now = Instant::now();
-        assert_eq!(pace.book(now), None, "nobody writes");
+        let mut one = pace.share();
+        one.take(now);
+        assert_eq!(one.wait(now), None, "nobody writes");
         pace.written();
-        let turns: Vec<_> = (0..3).filter_map(|_| pace.book(now)).collect();
-        assert_eq!(turns, [now, now + Duration::from_millis(100), now + Duration::from_millis(200)]);
-        assert_eq!(pace.book(now + Duration::from_mins(1)), None, "nobody writes any more");
+        assert_eq!(one.wait(now), Some(100 * MS));
+        let other = pace.share();
+        one.take(now);
+        assert_eq!(one.wait(now), Some(200 * MS), "there are two");
+        assert_eq!(one.wait(now + 200 * MS), None);
+        drop(other);
+        one.take(now);
+        assert_eq!(one.wait(now), Some(100 * MS), "who goes leaves nothing behind");
+        assert_eq!(one.wait(now + Duration::from_mins(1)), None, "nobody writes any more");
     }
 }

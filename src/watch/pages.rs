@@ -30,7 +30,13 @@ impl Page {
     pub fn new(from: i64, items: impl Iterator<Item = Item>) -> Self {
         let mut items = items.peekable();
         let before = items.next_if(|item| item.mark.position < from).map(|item| item.mark);
-        Self { before, items: items.collect() }
+        // Up to the first hole: there is none, unless the database is damaged.
+        let mut expected = items.peek().map(|item| item.mark.position).unwrap_or_default();
+        let dense = items.take_while(|item| {
+            expected += 1;
+            item.mark.position == expected - 1
+        });
+        Self { before, items: dense.collect() }
     }
 
     pub fn items(&self) -> &[Item] {
@@ -46,12 +52,20 @@ impl Page {
         self.before.is_none() && self.items.first().is_none_or(|item| item.mark.position == after.position + 1)
     }
 
+    /// Whether `after` is there, and what should follow it isn't, though there is more.
+    pub fn has_hole_behind(&self, after: Mark) -> bool {
+        self.before == Some(after) && self.items.first().is_some_and(|item| item.mark.position != after.position + 1)
+    }
+
     /// What follows `after`, if the page shows that the log still has that entry as it was.
     pub fn next(&self, after: Mark) -> Next {
         let first = self.items.first().map(|item| item.mark.position);
         if after.position == 0 {
             // Nothing stands there that could have changed; but the first entry may have been pruned.
             return if first == Some(1) { Next::From(0) } else { Next::Unknown };
+        }
+        if self.has_hole_behind(after) {
+            return Next::Unknown;
         }
         if self.before == Some(after) {
             return Next::From(0);

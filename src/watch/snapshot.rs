@@ -4,10 +4,13 @@
 //! leads that were sent already. So at any moment what was sent is what the log up to the partition's mark says, and no
 //! transaction stays open between pages.
 
+use super::pace::Share;
 use super::watcher::{Gathered, Notice, Place, WatchError, Watcher};
 use crate::domain::{Lead, LeadId};
 use crate::store::{LeadPage, PageOf};
 use bytes::Bytes;
+use std::time::Duration;
+use tokio::time::Instant;
 
 /// How far a snapshot has come.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -24,22 +27,44 @@ impl Snapshot {
     }
 }
 
+/// The pace of a snapshot.
+#[derive(Debug)]
+pub(super) struct Pacing {
+    pub share: Share,
+    /// A page that was read, and waits until the log up to its head is out.
+    pub page: Option<LeadPage>,
+}
+
+impl Pacing {
+    /// How long the snapshot has to wait for its next page, if at all.
+    pub fn wait(&self) -> Option<Duration> {
+        if self.page.is_some() { None } else { self.share.wait(Instant::now()) }
+    }
+}
+
 impl Watcher {
     /// The next page of the snapshot, and what the log has for the leads of earlier ones.
     pub(super) async fn gather_snapshot(&mut self) -> Result<(Vec<Bytes>, Vec<Lead>), WatchError> {
         let mut gathered = self.empty_response();
         let after = self.snapshot.as_ref().and_then(|snapshot| snapshot.after.clone());
         let partition = self.places.len() - usize::from(after.is_some());
-        if after.is_some() && self.is_far_behind(partition) {
-            // First the log, or the page would have to be kept until all of that is out.
-            self.read_on(partition, i64::MAX, &mut gathered).await?;
+        let has_page = self.pacing.as_ref().is_some_and(|pacing| pacing.page.is_some());
+        let waits = self.pacing.as_ref().and_then(Pacing::wait).is_some();
+        if !has_page && (waits || (after.is_some() && self.is_far_behind(partition))) {
+            // Only the log, as far as it concerns leads that were sent.
+            if after.is_some() {
+                self.read_on(partition, i64::MAX, &mut gathered).await?;
+            }
             return Ok((gathered.entries, Vec::new()));
         }
         let page = self.page(partition, after.as_ref()).await?;
         if after.is_none() {
             self.places.push(Place::at(page.head, page.head.position));
         } else if !self.read_up_to(partition, &page, &mut gathered).await? {
-            // The response is full: the page is read again when the log is out.
+            // The response is full: the page follows when the log before it is out.
+            if let Some(pacing) = &mut self.pacing {
+                pacing.page = Some(page);
+            }
             return Ok((gathered.entries, Vec::new()));
         }
         self.advance(&page);
@@ -53,7 +78,14 @@ impl Watcher {
         head - position > self.hub.settings().response_entries as i64
     }
 
-    async fn page(&self, partition: usize, after: Option<&LeadId>) -> Result<LeadPage, WatchError> {
+    /// The page that waits, or the next one.
+    async fn page(&mut self, partition: usize, after: Option<&LeadId>) -> Result<LeadPage, WatchError> {
+        if let Some(pacing) = &mut self.pacing {
+            if let Some(page) = pacing.page.take() {
+                return Ok(page);
+            }
+            pacing.share.take(Instant::now());
+        }
         let stages = self.filter.member_stages();
         let leads: Vec<&LeadId> = self.filter.leads.iter().collect();
         let agents: Vec<_> = self.filter.agents.iter().collect();
@@ -76,6 +108,7 @@ impl Watcher {
         gathered: &mut Gathered,
     ) -> Result<bool, WatchError> {
         let through = page.head.position;
+        let mut attempts = 2;
         loop {
             let mark = self.places[partition].mark;
             if mark.position >= through {
@@ -90,6 +123,13 @@ impl Watcher {
                 // The page shows a newer head than this replica has heard of.
                 self.read_log(partition, through, gathered).await?;
             }
+            if self.places[partition].mark == mark {
+                // A read that others share may be older than the head; one more is not.
+                attempts -= 1;
+                if attempts == 0 {
+                    return Err(WatchError::CursorDiverged);
+                }
+            }
         }
     }
 
@@ -98,7 +138,7 @@ impl Watcher {
         let complete = (page.leads.len() as i64) < self.hub.settings().snapshot_page;
         let after = page.leads.last().map(|lead| lead.id.clone()).filter(|_| !complete);
         if complete && self.places.len() == self.hub.store().partitions() as usize {
-            self.snapshot = None;
+            (self.snapshot, self.pacing) = (None, None);
             self.notice = Some(Notice::SnapshotComplete);
         } else {
             self.snapshot = Some(Snapshot { after });

@@ -3,9 +3,10 @@
 use super::cursor::{Cursor, Phase};
 use super::filter::{Filter, Stages};
 use super::hub::{Hub, Logged, Seated};
+use super::pace::BUSY;
 use super::ring::{Found, Item};
 use super::seats::About;
-use super::snapshot::Snapshot;
+use super::snapshot::{Pacing, Snapshot};
 use crate::domain::Lead;
 use crate::store::{Mark, Standing, StoreError};
 use bytes::Bytes;
@@ -103,6 +104,7 @@ pub struct Watcher {
     pub(super) stages: Stages,
     /// Set until the snapshot is complete.
     pub(super) snapshot: Option<Snapshot>,
+    pub(super) pacing: Option<Pacing>,
     /// One a partition, from the first on; in the middle of a snapshot only those that it has come to.
     pub(super) places: Vec<Place>,
     pub(super) notice: Option<Notice>,
@@ -163,6 +165,7 @@ impl Watcher {
             hub: Arc::clone(hub),
             filter,
             stages,
+            pacing: snapshot.as_ref().map(|_| Pacing { share: hub.pace_share(), page: None }),
             snapshot,
             places,
             notice: None,
@@ -212,7 +215,9 @@ impl Watcher {
             if !entries.is_empty() || !leads.is_empty() || self.notice.is_some() || self.has_begun_another() || silent {
                 return Ok(self.response(entries, leads));
             }
-            if self.position() == before && self.snapshot.is_none() {
+            if let Some(wait) = self.pacing.as_ref().and_then(Pacing::wait) {
+                self.wait_for_turn(wait).await;
+            } else if self.position() == before && self.snapshot.is_none() {
                 self.wait().await;
             } else {
                 // All of it was filtered out, and there may be more: let others run.
@@ -245,6 +250,16 @@ impl Watcher {
             // The hub outlives its watchers.
             _ = self.changes.changed() => (),
             () = tokio::time::sleep_until(self.silent_until.min(self.ends)) => (),
+            () = self.stop.cancelled() => (),
+        }
+    }
+
+    /// Waits until a snapshot may go on, for the end of the silence or of the stream, or for the stop.
+    async fn wait_for_turn(&self, wait: Duration) {
+        // Not for long: the writes that it waits for may end, and changes of leads that were sent come meanwhile.
+        let until = Instant::now() + wait.min(BUSY);
+        tokio::select! {
+            () = tokio::time::sleep_until(until.min(self.silent_until).min(self.ends)) => (),
             () = self.stop.cancelled() => (),
         }
     }

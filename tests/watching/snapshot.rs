@@ -164,3 +164,51 @@ async fn a_snapshot_whose_database_lost_history_has_diverged() {
     server.database().await.run(lose).await;
     failed(client.watch_stage_changes(after(&cursor)).await).is(Code::DataLoss, "CURSOR_DIVERGED");
 }
+
+/// Writes on a lead of its own until it is dropped.
+fn keep_writing(server: &Server) -> tokio_util::sync::DropGuard {
+    let (stop, mut client) = (tokio_util::sync::CancellationToken::new(), server.client());
+    let stopped = stop.clone();
+    tokio::spawn(async move {
+        for turn in 0.. {
+            let stage = if turn % 2 == 0 { Stage::Contacted } else { Stage::New };
+            if stopped.is_cancelled() || client.override_stage(override_to("lead-00000", stage)).await.is_err() {
+                break;
+            }
+        }
+    });
+    stop.drop_guard()
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn snapshots_that_are_given_up_hold_up_nobody() {
+    // While leads are written a page takes 200 ms: 400 of them are more than any test waits.
+    let server = server_with(&["--snapshot-page=2", "--snapshot-pace=10"]).await;
+    let mut client = server.client();
+    create_leads(&mut client, 8).await;
+    let _writing = keep_writing(&server);
+    for _ in 0..400 {
+        drop(client.watch_stage_changes(from_snapshot()).await.expect("begins"));
+    }
+    let mut watching = Watching::start_snapshot(&mut client, from_snapshot()).await;
+    watching.until(Notice::SnapshotComplete).await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_snapshot_that_waits_for_its_turn_gets_checkpoints_and_its_end() {
+    // One page a minute.
+    let server = server_with(&["--snapshot-page=60", "--snapshot-pace=1"]).await;
+    let mut client = server.client();
+    create_leads(&mut client, 300).await;
+    let _writing = keep_writing(&server);
+    let checkpoint_interval = Some(prost_types::Duration { seconds: 1, nanos: 0 });
+    let request = WatchStageChangesRequest { checkpoint_interval, ..from_snapshot() };
+    let mut watching = Watching::start_snapshot(&mut client, request).await;
+    while watching.next().await.expect("a response").leads.is_empty() {}
+    for _ in 0..2 {
+        assert!(watching.next().await.expect("a change or a checkpoint").leads.is_empty(), "no page yet");
+    }
+    let (ended, ()) = tokio::join!(watching.end(), server.stop());
+    failed(Err::<(), _>(ended)).is(Code::Unavailable, "UNAVAILABLE");
+    assert_eq!(watching.notices.last(), Some(&Notice::GoingAway), "it was told its cursor");
+}
