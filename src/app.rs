@@ -292,7 +292,7 @@ fn watch_settings(config: &Config) -> WatchSettings {
         log_pages: limits.log_pages,
         log_readers: limits.log_readers,
         snapshot_page: limits.snapshot_page,
-        snapshot_pace: f64::from(limits.snapshot_pace),
+        snapshot_rate: f64::from(limits.snapshot_rate),
         age: limits.watch_age,
         watchers: limits.watchers,
     }

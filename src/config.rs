@@ -139,7 +139,7 @@ pub struct Limits {
     pub snapshot_page: i64,
     /// Leads a second that snapshots send, all together, while leads are written; as many as can be while none are.
     #[arg(long, default_value_t = 12_000, value_parser = clap::value_parser!(u32).range(1..=10_000_000))]
-    pub snapshot_pace: u32,
+    pub snapshot_rate: u32,
     /// How long a watch lasts: then it gets its cursor and is asked to begin again, on another replica maybe. Each ends
     /// up to a tenth earlier, not all at once.
     #[arg(long, default_value = "12h", value_parser = duration)]

@@ -10,7 +10,7 @@ use crate::proto;
 use crate::proto::trigger::Kind;
 use crate::proto::watch_stage_changes_request::Start as ProtoStart;
 use crate::store::LeadFilter;
-use crate::watch::{About, Filter, Origin, Start, WatchOrder};
+use crate::watch::{Client, Filter, Origin, Start, WatchRequest};
 use crate::writer::{Body, Command};
 use std::collections::{BTreeSet, HashSet};
 use std::time::Duration;
@@ -216,8 +216,8 @@ pub fn lead_filter(check: &mut Check, request: &proto::ListLeadsRequest) -> Opti
 pub fn watch(
     request: proto::WatchStageChangesRequest,
     interval: Duration,
-    about: About,
-) -> Result<WatchOrder, Invalid> {
+    client: Client,
+) -> Result<WatchRequest, Invalid> {
     let mut check = Check::default();
     let start = match request.start {
         None | Some(ProtoStart::Now(_)) => Start::Now,
@@ -231,7 +231,7 @@ pub fn watch(
         let what = "can't go with a snapshot, whose leads have no origin: leave it unset, or start elsewhere";
         check.wrong("filter.origin", what);
     }
-    let order = || Some(WatchOrder { start, filter: filter?, interval: interval?, about });
+    let order = || Some(WatchRequest { start, filter: filter?, interval: interval?, client });
     check.done(order())
 }
 

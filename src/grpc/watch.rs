@@ -6,7 +6,7 @@ use super::service::Calls;
 use super::{page, parse, render, status};
 use crate::domain::Stage;
 use crate::proto;
-use crate::watch::{About, Coverage, Filter, Notice, Origin, Response, Watcher, WatcherState};
+use crate::watch::{Client, Coverage, Filter, Notice, Origin, Response, Watcher, WatcherState};
 use futures::stream::{self, BoxStream, StreamExt};
 use prost::Message;
 use tonic::{Request, Status};
@@ -21,11 +21,11 @@ pub async fn watch_stage_changes(
     calls: &Calls,
     request: Request<proto::WatchStageChangesRequest>,
 ) -> Result<BoxStream<'static, Result<EncodedResponse, Status>>, Status> {
-    let about = about(&request);
-    let order = parse::watch(request.into_inner(), calls.settings.checkpoint_interval, about)
+    let client = client(&request);
+    let request = parse::watch(request.into_inner(), calls.settings.checkpoint_interval, client)
         .map_err(|wrong| status::invalid(wrong, None))?;
     let stop = calls.going_away.clone();
-    let watcher = Watcher::start(&calls.hub, order, stop).await.map_err(|error| status::watch(&error))?;
+    let watcher = Watcher::start(&calls.hub, request, stop).await.map_err(|error| status::watch(&error))?;
     // The stream is the watcher: it asks for the next response when the connection has room for one.
     let responses = stream::unfold(Some(watcher), |watcher| async {
         let mut watcher = watcher?;
@@ -38,12 +38,12 @@ pub async fn watch_stage_changes(
 }
 
 /// Who asks: the connection's other end, and the name that the client gives itself.
-fn about<T>(request: &Request<T>) -> About {
+fn client<T>(request: &Request<T>) -> Client {
     let header = |key| request.metadata().get(key).and_then(|value| value.to_str().ok());
-    let client = header("client-name").or_else(|| header("user-agent")).unwrap_or_default();
-    About {
+    let name = header("client-name").or_else(|| header("user-agent")).unwrap_or_default();
+    Client {
         peer: request.remote_addr().map(|address| address.to_string()).unwrap_or_default(),
-        client: client.chars().take(NAME_CHARACTERS).collect(),
+        name: name.chars().take(NAME_CHARACTERS).collect(),
     }
 }
 
@@ -108,8 +108,8 @@ fn rendered(watcher: WatcherState) -> proto::Watcher {
     let position = |(partition, position)| proto::WatcherPosition { partition, position };
     proto::Watcher {
         id: watcher.id,
-        peer: watcher.about.peer,
-        client_name: watcher.about.client,
+        peer: watcher.client.peer,
+        client_name: watcher.client.name,
         include_unchanged: watcher.filter.unchanged,
         filter: Some(filter(&watcher.filter)),
         positions: watcher.positions.into_iter().map(position).collect(),

@@ -1,19 +1,19 @@
 //! The hub: one ring a partition, kept up to date by this replica's writers and by the log.
 
-use super::filter::Filter;
-use super::pace::{Pace, Share};
-use super::pages::{Next, Page, Pages};
+use super::hints::Hints;
+use super::log::{LogLimits, LogReader, Logged};
+use super::registry::{Client, Registered, Registration, Registry};
 use super::ring::{Appended, Found, Item, Ring};
-use super::seats::{About, Seat, Seats};
-use super::{Encoder, WatchSettings};
+use super::throttle::{Share, Throttle};
+use super::{Encoder, Filter, WatchSettings};
 use crate::domain::Timestamp;
-use crate::store::{Entry, Extent, Head, LeadPage, Mark, PageOf, Standing, Store, StoreError};
+use crate::store::{Entry, Extent, Head, Mark, Store, StoreError};
 use crate::writer::Feed;
 use metrics::counter;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
-use tokio::sync::{Notify, Semaphore, SemaphorePermit, watch};
+use tokio::sync::{Notify, watch};
 use tokio::task::JoinSet;
 use tokio_util::sync::CancellationToken;
 
@@ -23,12 +23,11 @@ pub struct Hub {
     store: Store,
     settings: WatchSettings,
     encode: Encoder,
-    /// Tells this replica from others.
-    origin: String,
     rings: Box<[Mutex<Ring>]>,
-    pages: Pages,
-    pace: Arc<Pace>,
-    seats: Seats,
+    log: LogReader,
+    throttle: Arc<Throttle>,
+    registry: Arc<Registry>,
+    hints: Hints,
     /// Marked whenever there may be something new for a watcher.
     changed: watch::Sender<()>,
     /// Wakes the task that wakes the watchers, when there are many.
@@ -37,46 +36,19 @@ pub struct Hub {
     generation: AtomicU64,
     /// Wakes the poller before its time.
     poll: Notify,
-    /// Wakes the task that tells the other replicas.
-    tell: Notify,
-    log_readers: Semaphore,
-}
-
-/// A watcher's seat, and the hub that it belongs to; dropping it frees the seat.
-#[derive(Debug)]
-pub(super) struct Seated {
-    pub hub: Arc<Hub>,
-    pub seat: Arc<Seat>,
-}
-
-impl Drop for Seated {
-    fn drop(&mut self) {
-        self.hub.seats.leave(&self.seat);
-    }
-}
-
-/// What the log has behind a mark.
-#[derive(Debug)]
-pub(super) enum Logged<P> {
-    /// Entries of the page, from this place on.
-    Page(P, usize),
-    /// An operator has pruned what follows.
-    Expired,
-    /// The log doesn't have the mark's entry, or another in its place.
-    Diverged,
 }
 
 /// What an operator sees of a watcher.
 #[derive(Debug)]
 pub struct WatcherState {
     pub id: i64,
-    pub about: About,
+    pub client: Client,
     pub filter: Filter,
-    /// The last position that it was sent, by partition.
+    /// The last position that it was sent, or that its filter dropped, by partition.
     pub positions: Vec<(i32, i64)>,
     pub behind: i64,
     pub since: Timestamp,
-    /// Whether it reads from the log, having been live before.
+    /// Whether what it needs next has left the memory, though it has been live.
     pub slow: bool,
 }
 
@@ -94,8 +66,8 @@ impl Feed for Hub {
         if entries.is_empty() {
             return;
         }
-        self.tell.notify_one();
-        if self.seats.taken() > 0 {
+        self.hints.written();
+        if self.registry.count() > 0 {
             let items = entries.iter().map(|entry| Item::new(entry, self.encode)).collect();
             let mark = Mark { position: after.position, tag: after.tag };
             let appended = self.ring(after.partition).append(mark, items, self.settings.ring_entries);
@@ -105,7 +77,7 @@ impl Feed for Hub {
 }
 
 impl Hub {
-    /// Makes the hub and starts its tasks, which end with `stop`. `origin` tells this replica's hints from others'.
+    /// Makes the hub and starts its tasks, which end with `stop`. `origin` tells this replica from others.
     pub fn start(
         store: &Store,
         settings: WatchSettings,
@@ -113,38 +85,42 @@ impl Hub {
         origin: String,
         stop: &CancellationToken,
     ) -> (Arc<Self>, JoinSet<()>) {
+        let limits = LogLimits { page: settings.log_page, pages: settings.log_pages, readers: settings.log_readers };
         let hub = Arc::new(Self {
             store: store.clone(),
             settings,
             encode,
-            origin: origin.clone(),
             rings: (0..store.partitions()).map(|_| Mutex::default()).collect(),
-            pages: Pages::new(settings.log_page, settings.log_pages),
-            pace: Pace::new(settings.snapshot_pace / settings.snapshot_page as f64),
-            seats: Seats::new(settings.watchers, store.partitions()),
+            log: LogReader::new(store, encode, limits),
+            throttle: Throttle::new(settings.snapshot_rate / settings.snapshot_page as f64),
+            registry: Registry::new(settings.watchers, store.partitions()),
+            hints: Hints::new(store, origin, settings.hint_interval),
             changed: watch::Sender::new(()),
             wake: Notify::new(),
             generation: AtomicU64::new(0),
             poll: Notify::new(),
-            tell: Notify::new(),
-            log_readers: Semaphore::new(settings.log_readers),
         });
         let mut tasks = JoinSet::new();
         tasks.spawn(until(stop.clone(), Arc::clone(&hub).poll_heads()));
         tasks.spawn(until(stop.clone(), Arc::clone(&hub).wake_watchers()));
-        tasks.spawn(until(stop.clone(), Arc::clone(&hub).hear_hints(origin.clone())));
-        tasks.spawn(until(stop.clone(), Arc::clone(&hub).tell_hints(origin)));
+        let (telling, hearing) = (Arc::clone(&hub), Arc::clone(&hub));
+        tasks.spawn(until(stop.clone(), async move { telling.hints.tell().await }));
+        tasks.spawn(until(stop.clone(), async move { hearing.hints.hear(&hearing.poll).await }));
         (hub, tasks)
     }
 
     /// Tells this replica's hub from others'.
     #[must_use]
     pub fn origin(&self) -> &str {
-        &self.origin
+        self.hints.origin()
     }
 
     pub(super) fn store(&self) -> &Store {
         &self.store
+    }
+
+    pub(super) fn log(&self) -> &LogReader {
+        &self.log
     }
 
     pub(super) fn settings(&self) -> &WatchSettings {
@@ -163,43 +139,46 @@ impl Hub {
         self.rings[partition as usize].lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// A seat for a watcher, from which on the rings are kept up to date; `None` if all are taken.
-    pub(super) fn sit_down(self: &Arc<Self>, about: About, filter: Filter) -> Option<Seated> {
-        let seat = self.seats.take(about, filter, self.store.clock().now())?;
+    /// Lists a watch, from which on the rings are kept up to date; `None` if there are as many as may be.
+    pub(super) fn register(&self, client: Client, filter: Filter) -> Option<Registration> {
+        let registration = self.registry.register(client, filter, self.store.clock().now())?;
         self.poll.notify_one();
-        Some(Seated { hub: Arc::clone(self), seat })
+        Some(registration)
     }
 
     /// The watchers of this replica behind an id, in the order in which they began.
     #[must_use]
     pub fn watchers(&self, after: i64, limit: usize) -> Vec<WatcherState> {
-        let state = |seat: Arc<Seat>| {
-            let positions: Vec<_> = seat.positions().collect();
-            let head = |partition, position: i64| self.head(partition).unwrap_or(position);
-            let behind = positions.iter().map(|(partition, at)| (head(*partition, *at) - at).max(0)).sum();
-            WatcherState {
-                id: seat.id,
-                about: seat.about.clone(),
-                filter: seat.filter.clone(),
-                behind,
-                since: seat.since,
-                slow: self.is_slow(&seat),
-                positions,
-            }
-        };
-        self.seats.list(after, limit).into_iter().map(state).collect()
+        self.registry.after(after, limit).iter().map(|watch| self.state(watch)).collect()
     }
 
-    /// How many watchers have fallen behind, and haven't caught up yet.
+    fn state(&self, watch: &Registered) -> WatcherState {
+        let positions: Vec<_> = watch.positions().collect();
+        let behind = |(partition, at): &(i32, i64)| (self.head(*partition).unwrap_or(*at) - at).max(0);
+        WatcherState {
+            id: watch.id,
+            client: watch.client.clone(),
+            filter: watch.filter.clone(),
+            behind: positions.iter().map(behind).sum(),
+            since: watch.since,
+            slow: self.is_slow(watch),
+            positions,
+        }
+    }
+
+    /// How many watchers have fallen behind.
     #[must_use]
     pub fn slow_watchers(&self) -> usize {
-        self.seats.list(0, usize::MAX).iter().filter(|seat| self.is_slow(seat)).count()
+        self.registry.after(0, usize::MAX).iter().filter(|watch| self.is_slow(watch)).count()
     }
 
-    /// Whether a watcher reads from the log, having been live before; or would, if it hadn't stopped reading.
-    fn is_slow(&self, seat: &Seat) -> bool {
-        let passed = |(partition, position)| self.ring(partition).has_passed(position);
-        seat.fell_behind.load(Ordering::Relaxed) || (seat.live.load(Ordering::Relaxed) && seat.positions().any(passed))
+    fn is_slow(&self, watch: &Registered) -> bool {
+        watch.was_live() && watch.positions().any(|(partition, at)| self.ring(partition).has_passed(at))
+    }
+
+    /// A snapshot's part in their rate.
+    pub(super) fn snapshot_share(&self) -> Share {
+        self.throttle.share()
     }
 
     /// What the ring has behind `after`.
@@ -212,69 +191,11 @@ impl Hub {
         self.ring(partition).head().map(|head| head.position)
     }
 
-    /// What the log has behind `after`, from a page that watchers share.
-    pub(super) async fn log(&self, partition: i32, after: Mark) -> Result<Logged<Arc<Page>>, StoreError> {
-        let read = async |from| {
-            let _turn = self.turn().await;
-            counter!("lead_pipeline_watch_log_reads_total").increment(1);
-            self.page(partition, from).await
-        };
-        let page = self.pages.get(partition, after.position, read).await?;
-        if let Next::From(first) = page.next(after) {
-            return Ok(Logged::Page(page, first));
-        }
-        // It may be older than `after`, or was pruned before it, or the log is another one.
-        let _turn = self.turn().await;
-        Ok(match self.read_log(partition, after).await? {
-            Logged::Page(page, first) => Logged::Page(Arc::new(page), first),
-            Logged::Expired => Logged::Expired,
-            Logged::Diverged => Logged::Diverged,
-        })
-    }
-
-    /// Bounded, so that many watchers who replay leave the database room for writes. Never closed.
-    async fn turn(&self) -> Option<SemaphorePermit<'_>> {
-        self.log_readers.acquire().await.ok()
-    }
-
-    /// A snapshot's part in their pace.
-    pub(super) fn pace_share(&self) -> Share {
-        self.pace.share()
-    }
-
-    /// A page of a snapshot.
-    pub(super) async fn lead_page(&self, page: PageOf<'_>) -> Result<LeadPage, StoreError> {
-        let _turn = self.turn().await;
-        self.store.lead_page(page).await
-    }
-
-    /// The entries from `from` on, and the one before them: it shows that the log is still the one it was.
-    async fn page(&self, partition: i32, from: i64) -> Result<Page, StoreError> {
-        let again = i64::from(from > 1);
-        let entries = self.store.log(partition, from - again, self.settings.log_page + again).await?;
-        Ok(Page::new(from, entries.iter().map(|entry| Item::new(entry, self.encode))))
-    }
-
-    async fn read_log(&self, partition: i32, after: Mark) -> Result<Logged<Page>, StoreError> {
-        let page = self.page(partition, after.position + 1).await?;
-        if let Next::From(first) = page.next(after) {
-            return Ok(Logged::Page(page, first));
-        }
-        match self.store.standing(partition, after).await? {
-            // Nothing was ever written, or the log begins just here.
-            Standing::Holds if page.begins_behind(after) => Ok(Logged::Page(page, 0)),
-            Standing::Holds if page.has_hole_behind(after) => Ok(Logged::Diverged),
-            // It was pruned between the two reads: what follows will be soon, if it isn't already.
-            Standing::Holds | Standing::Expired => Ok(Logged::Expired),
-            Standing::Diverged => Ok(Logged::Diverged),
-        }
-    }
-
     /// Asks for the heads now and then and whenever there is a hint, as long as someone watches.
     async fn poll_heads(self: Arc<Self>) {
         loop {
             tokio::time::timeout(self.settings.poll_interval, self.poll.notified()).await.ok();
-            if self.seats.taken() == 0 {
+            if self.registry.count() == 0 {
                 self.forget();
                 self.poll.notified().await;
                 self.poll.notify_one();
@@ -314,7 +235,7 @@ impl Hub {
     /// Fills the ring from the log, or starts it anew if it would not hold so much.
     async fn catch_up(&self, partition: i32, mut old: Mark, new: Mark) -> Result<(), StoreError> {
         if new.position - old.position > self.settings.ring_entries as i64 {
-            if let Logged::Diverged = self.read_log(partition, old).await? {
+            if let Logged::Diverged = self.log.fresh(partition, old).await? {
                 self.diverge();
             } else {
                 self.skip_to(partition, new);
@@ -322,7 +243,7 @@ impl Hub {
             return Ok(());
         }
         while old.position < new.position {
-            let page = match self.read_log(partition, old).await? {
+            let page = match self.log.fresh(partition, old).await? {
                 Logged::Page(page, _) => page,
                 Logged::Expired => {
                     self.skip_to(partition, new);
@@ -355,7 +276,7 @@ impl Hub {
 
     /// There may be something new.
     fn tell_watchers(&self) {
-        if self.seats.taken() <= FEW {
+        if self.registry.count() <= FEW {
             self.changed.send_replace(());
         } else {
             self.wake.notify_one();
@@ -366,12 +287,12 @@ impl Hub {
         loop {
             self.wake.notified().await;
             self.changed.send_replace(());
-            tokio::time::sleep(PAUSE_PER_WATCHER * self.seats.taken() as u32).await;
+            tokio::time::sleep(PAUSE_PER_WATCHER * self.registry.count() as u32).await;
         }
     }
 
     fn forget(&self) {
-        self.pages.forget();
+        self.log.forget();
         for partition in 0..self.store.partitions() {
             self.ring(partition).reset(None);
         }
@@ -380,7 +301,7 @@ impl Hub {
     fn appended(&self, appended: &Appended) {
         match appended {
             Appended::Done => {
-                self.pace.written();
+                self.throttle.written();
                 self.tell_watchers();
             }
             Appended::Hole => self.poll.notify_one(),
@@ -398,45 +319,6 @@ impl Hub {
         counter!("lead_pipeline_watch_diverged_total").increment(1);
         self.changed.send_replace(());
         self.poll.notify_one();
-    }
-
-    /// Hears the hints of other replicas.
-    async fn hear_hints(self: Arc<Self>, origin: String) {
-        loop {
-            let heard = async {
-                let mut listener = self.store.listener().await?;
-                loop {
-                    let teller = listener.heard().await?;
-                    if teller.as_deref() != Some(origin.as_str()) {
-                        self.poll.notify_one();
-                    }
-                }
-            };
-            let heard: Result<(), StoreError> = heard.await;
-            if let Err(error) = heard {
-                tracing::debug!(%error, "hints can't be heard for now, polling goes on");
-            }
-            tokio::time::sleep(PAUSE).await;
-        }
-    }
-
-    /// Tells the other replicas of this one's writes: in a statement of its own, and not for each of them.
-    async fn tell_hints(self: Arc<Self>, origin: String) {
-        loop {
-            let told = async {
-                let mut teller = self.store.teller().await?;
-                loop {
-                    self.tell.notified().await;
-                    teller.tell(&origin).await?;
-                    tokio::time::sleep(self.settings.hint_interval).await;
-                }
-            };
-            let told: Result<(), StoreError> = told.await;
-            if let Err(error) = told {
-                tracing::debug!(%error, "hints can't be told for now");
-            }
-            tokio::time::sleep(PAUSE).await;
-        }
     }
 }
 

@@ -4,18 +4,22 @@
 
 mod cursor;
 mod filter;
+mod hints;
 mod hub;
-mod pace;
+mod log;
 mod pages;
+mod registry;
 mod ring;
-mod seats;
 mod snapshot;
+mod start;
+mod throttle;
 mod watcher;
 
 pub use filter::{Filter, Origin};
 pub use hub::{Hub, WatcherState};
-pub use seats::About;
-pub use watcher::{Coverage, Notice, Response, Start, WatchError, WatchOrder, Watcher};
+pub use registry::Client;
+pub use start::{Start, WatchRequest};
+pub use watcher::{Coverage, Notice, Response, WatchError, Watcher};
 
 use crate::store::Entry;
 use bytes::Bytes;
@@ -47,7 +51,7 @@ pub struct WatchSettings {
     /// Leads in one page of a snapshot.
     pub snapshot_page: i64,
     /// Leads a second that snapshots send, all together, while leads are written.
-    pub snapshot_pace: f64,
+    pub snapshot_rate: f64,
     /// How long a watch lasts, about: then it is asked to begin again.
     pub age: Duration,
     /// Watchers that this replica serves at the same time.

@@ -1,41 +1,23 @@
 //! One watcher: a position in each partition, and the next response from there.
 
 use super::cursor::{Cursor, Phase};
-use super::filter::{Filter, Stages};
-use super::hub::{Hub, Logged, Seated};
-use super::pace::BUSY;
+use super::filter::Stages;
+use super::hub::Hub;
+use super::log::Logged;
+use super::registry::Registration;
 use super::ring::{Found, Item};
-use super::seats::About;
-use super::snapshot::{Pacing, Snapshot};
+use super::snapshot::Snapshot;
+use super::start;
+use super::throttle::BUSY;
 use crate::domain::Lead;
-use crate::store::{Mark, Standing, StoreError};
+use crate::store::{Mark, StoreError};
 use bytes::Bytes;
 use metrics::{counter, histogram};
 use std::sync::Arc;
-use std::sync::atomic::Ordering;
 use std::time::Duration;
 use tokio::sync::watch;
 use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
-
-/// Where a watcher starts.
-#[derive(Clone, Debug)]
-pub enum Start {
-    Now,
-    Beginning,
-    AfterCursor(String),
-    Snapshot,
-}
-
-/// What a watch is asked to be.
-#[derive(Clone, Debug)]
-pub struct WatchOrder {
-    pub start: Start,
-    pub filter: Filter,
-    /// How long the stream may be silent.
-    pub interval: Duration,
-    pub about: About,
-}
 
 /// What a response tells beside its entries.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -81,7 +63,7 @@ pub enum WatchError {
     },
     /// The database has lost history that the cursor, or this stream, has seen.
     CursorDiverged,
-    /// Every seat is taken.
+    /// As many watches are open as may be.
     Overloaded,
     /// The server stops; the watcher was told its cursor before.
     GoingAway,
@@ -100,27 +82,28 @@ impl From<StoreError> for WatchError {
 #[derive(Debug)]
 pub struct Watcher {
     pub(super) hub: Arc<Hub>,
-    pub(super) filter: Filter,
+    /// Holds the filter, and tells operators how far this is.
+    pub(super) registration: Registration,
     pub(super) stages: Stages,
     /// Set until the snapshot is complete.
     pub(super) snapshot: Option<Snapshot>,
-    pub(super) pacing: Option<Pacing>,
     /// One a partition, from the first on; in the middle of a snapshot only those that it has come to.
     pub(super) places: Vec<Place>,
     pub(super) notice: Option<Notice>,
-    interval: Duration,
-    stop: CancellationToken,
+    /// How long the stream may be silent, and until when it may be now.
+    pub(super) interval: Duration,
+    pub(super) silent_until: Instant,
+    pub(super) stop: CancellationToken,
     /// When it is asked to begin again.
-    ends: Instant,
+    pub(super) ends: Instant,
+    /// How it ends, once it has told its cursor.
+    pub(super) ending: Option<WatchError>,
     /// The partition to look at first, so that none is served before the others for ever.
-    turn: usize,
-    began: bool,
-    caught_up: bool,
-    ending: Option<WatchError>,
-    generation: u64,
-    changes: watch::Receiver<()>,
-    silent_until: Instant,
-    seated: Seated,
+    pub(super) turn: usize,
+    pub(super) began: bool,
+    pub(super) caught_up: bool,
+    pub(super) generation: u64,
+    pub(super) changes: watch::Receiver<()>,
 }
 
 /// How far a watcher is in one partition.
@@ -141,48 +124,6 @@ impl Place {
 }
 
 impl Watcher {
-    /// Begins a watch. `stop` ends it with its cursor.
-    ///
-    /// # Errors
-    /// If the cursor isn't valid or its history is gone, if there are too many watchers, or if the database can't be
-    /// asked.
-    pub async fn start(hub: &Arc<Hub>, order: WatchOrder, stop: CancellationToken) -> Result<Self, WatchError> {
-        let WatchOrder { start, filter, interval, about } = order;
-        let seated = hub.sit_down(about, filter.clone()).ok_or(WatchError::Overloaded)?;
-        let generation = hub.generation();
-        let changes = hub.changes();
-        let Begun { phase, places } = Begun::find(hub, start, &filter).await?;
-        let (stages, snapshot) = match phase {
-            Phase::Plain => (Stages::Moves, None),
-            Phase::AfterSnapshot => (Stages::Members, None),
-            Phase::Snapshot { filter: digest, .. } if digest != filter.digest() => {
-                return Err(WatchError::SnapshotFilter);
-            }
-            Phase::Snapshot { after, .. } => (Stages::Members, Some(Snapshot { after })),
-        };
-        let now = Instant::now();
-        Ok(Self {
-            hub: Arc::clone(hub),
-            filter,
-            stages,
-            pacing: snapshot.as_ref().map(|_| Pacing { share: hub.pace_share(), page: None }),
-            snapshot,
-            places,
-            notice: None,
-            interval,
-            stop,
-            ends: now + lifetime(hub.settings().age, seated.seat.id),
-            turn: 0,
-            began: false,
-            caught_up: false,
-            ending: None,
-            generation,
-            changes,
-            silent_until: now + interval,
-            seated,
-        })
-    }
-
     /// The next response; waits until there is one.
     ///
     /// # Errors
@@ -205,17 +146,17 @@ impl Watcher {
                 return Ok(self.response(Vec::new(), Vec::new()));
             }
             let before = self.position();
-            let (entries, leads) = if self.snapshot.is_some() {
-                self.gather_snapshot().await?
-            } else {
-                (self.gather().await?, Vec::new())
+            let snapshot = self.snapshot.as_ref().map(|snapshot| snapshot.after.clone());
+            let (entries, leads) = match snapshot {
+                Some(after) => self.gather_snapshot(after).await?,
+                None => (self.gather().await?, Vec::new()),
             };
             self.note_if_caught_up();
             let silent = Instant::now() >= self.silent_until;
             if !entries.is_empty() || !leads.is_empty() || self.notice.is_some() || self.has_begun_another() || silent {
                 return Ok(self.response(entries, leads));
             }
-            if let Some(wait) = self.pacing.as_ref().and_then(Pacing::wait) {
+            if let Some(wait) = self.snapshot.as_ref().and_then(Snapshot::wait) {
                 self.wait_for_turn(wait).await;
             } else if self.position() == before && self.snapshot.is_none() {
                 self.wait().await;
@@ -230,7 +171,7 @@ impl Watcher {
     async fn check_history(&mut self) -> Result<(), WatchError> {
         let generation = self.hub.generation();
         if generation != self.generation {
-            check(&self.hub, &self.phase(), &self.marks()).await?;
+            start::check(&self.hub, &self.phase(), &self.marks()).await?;
             self.generation = generation;
         }
         Ok(())
@@ -314,14 +255,14 @@ impl Watcher {
         through: i64,
         gathered: &mut Gathered,
     ) -> Result<(), WatchError> {
-        match self.hub.log(partition as i32, self.places[partition].mark).await? {
+        match self.hub.log().shared(partition as i32, self.places[partition].mark).await? {
             Logged::Page(page, first) => {
                 self.take(partition, page.items()[first..].iter(), through, gathered);
                 Ok(())
             }
             Logged::Diverged => Err(WatchError::CursorDiverged),
             // In the moment between the two it may hold again: then it is read next time.
-            Logged::Expired => check(&self.hub, &self.phase(), &self.marks()).await,
+            Logged::Expired => start::check(&self.hub, &self.phase(), &self.marks()).await,
         }
     }
 
@@ -333,7 +274,7 @@ impl Watcher {
         through: i64,
         gathered: &mut Gathered,
     ) {
-        let place = &mut self.places[partition];
+        let (place, watch) = (&mut self.places[partition], &self.registration.watch);
         let snapshot = self.snapshot.as_ref();
         for item in items.take_while(|item| item.mark.position <= through) {
             if gathered.is_full() {
@@ -341,19 +282,19 @@ impl Watcher {
             }
             debug_assert_eq!(item.mark.position, place.mark.position + 1, "the log has no holes");
             place.mark = item.mark;
-            if self.filter.passes(item, self.stages)
+            if watch.filter.passes(item, self.stages)
                 && snapshot.is_none_or(|snapshot| snapshot.has_passed(&item.lead_id))
             {
                 gathered.add(&item.encoded);
             }
         }
+        watch.note_position(partition, place.mark.position);
     }
 
     fn note_if_caught_up(&mut self) {
         if !self.caught_up && self.snapshot.is_none() && self.notice.is_none() && self.behind() == 0 {
             self.caught_up = true;
-            self.seated.seat.fell_behind.store(false, Ordering::Relaxed);
-            self.seated.seat.live.store(true, Ordering::Relaxed);
+            self.registration.watch.note_live();
             self.notice = Some(Notice::CaughtUp);
         }
     }
@@ -361,8 +302,6 @@ impl Watcher {
     fn note_if_fell_behind(&mut self) {
         if self.caught_up {
             self.caught_up = false;
-            self.seated.seat.fell_behind.store(true, Ordering::Relaxed);
-            self.seated.seat.live.store(false, Ordering::Relaxed);
             self.notice = Some(Notice::FellBehind);
             counter!("lead_pipeline_watch_fell_behind_total").increment(1);
         }
@@ -387,7 +326,9 @@ impl Watcher {
 
     fn phase(&self) -> Phase {
         match (&self.snapshot, self.stages) {
-            (Some(Snapshot { after }), _) => Phase::Snapshot { filter: self.filter.digest(), after: after.clone() },
+            (Some(snapshot), _) => {
+                Phase::Snapshot { filter: self.registration.watch.filter.digest(), after: snapshot.after.clone() }
+            }
             (None, Stages::Members) => Phase::AfterSnapshot,
             (None, Stages::Moves) => Phase::Plain,
         }
@@ -407,7 +348,7 @@ impl Watcher {
             if place.told.is_none_or(|told| told < through) {
                 coverage.push(Coverage { partition: partition as i32, after: place.told.unwrap_or(through), through });
                 place.told = Some(through);
-                self.seated.seat.note(partition, through);
+                self.registration.watch.note_position(partition, through);
             }
         }
         self.silent_until = Instant::now() + self.interval;
@@ -417,60 +358,6 @@ impl Watcher {
         let cursor = Cursor { phase: self.phase(), marks: self.marks() }.encode();
         Response { entries, leads, coverage, cursor, notice: self.notice.take(), behind }
     }
-}
-
-/// Where a watch begins.
-struct Begun {
-    phase: Phase,
-    places: Vec<Place>,
-}
-
-impl Begun {
-    async fn find(hub: &Hub, start: Start, filter: &Filter) -> Result<Self, WatchError> {
-        let extents = hub.store().extents().await?;
-        for extent in &extents {
-            // From here on the ring has what follows: a stream that begins now doesn't fall behind at once.
-            hub.begin_ring(extent.partition, extent.head);
-        }
-        let (phase, marks) = match start {
-            Start::Now => (Phase::Plain, extents.iter().map(|extent| extent.head).collect()),
-            Start::Beginning => (Phase::Plain, extents.iter().map(|extent| extent.floor).collect()),
-            Start::Snapshot => (Phase::Snapshot { filter: filter.digest(), after: None }, Vec::new()),
-            Start::AfterCursor(cursor) => {
-                let Cursor { phase, marks } =
-                    Cursor::decode(&cursor, extents.len()).ok_or(WatchError::CursorInvalid)?;
-                check(hub, &phase, &marks).await?;
-                (phase, marks)
-            }
-        };
-        let places = marks.into_iter().zip(&extents).map(|(mark, extent)| Place::at(mark, extent.head.position));
-        Ok(Self { phase, places: places.collect() })
-    }
-}
-
-/// Whether a stream may go on behind these marks.
-async fn check(hub: &Hub, phase: &Phase, marks: &[Mark]) -> Result<(), WatchError> {
-    let standings = hub.store().standings(marks).await?;
-    let any = |wanted: Standing| standings.iter().any(|(standing, _)| *standing == wanted);
-    if any(Standing::Diverged) {
-        return Err(WatchError::CursorDiverged);
-    }
-    if any(Standing::Expired) {
-        let earliest = standings.iter().zip(marks).map(|((standing, floor), mark)| match standing {
-            Standing::Expired => *floor,
-            Standing::Holds | Standing::Diverged => *mark,
-        });
-        let earliest = Cursor { phase: phase.clone(), marks: earliest.collect() }.encode();
-        return Err(WatchError::CursorExpired { earliest });
-    }
-    Ok(())
-}
-
-/// How long a watch lasts: up to a tenth less than the limit, so that those that began together don't end together.
-fn lifetime(limit: Duration, id: i64) -> Duration {
-    /// Steps by the golden ratio spread any number of ids evenly.
-    const STEP: f64 = 0.618_033_988_749_895;
-    limit.mul_f64(1.0 - (id as f64 * STEP).fract() / 10.0)
 }
 
 /// A response in the making.

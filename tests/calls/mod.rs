@@ -8,5 +8,6 @@ mod explain_lead;
 mod get_lead;
 mod list_leads;
 mod list_stage_changes;
+mod list_watchers;
 mod override_stage;
 mod trigger_fields;

@@ -5,7 +5,6 @@ mod cursors;
 mod filters;
 mod live;
 mod replicas;
-mod seats;
 mod slow;
 mod snapshot;
 mod snapshot_filters;

@@ -183,7 +183,7 @@ fn keep_writing(server: &Server) -> tokio_util::sync::DropGuard {
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn snapshots_that_are_given_up_hold_up_nobody() {
     // While leads are written a page takes 200 ms: 400 of them are more than any test waits.
-    let server = server_with(&["--snapshot-page=2", "--snapshot-pace=10"]).await;
+    let server = server_with(&["--snapshot-page=2", "--snapshot-rate=10"]).await;
     let mut client = server.client();
     create_leads(&mut client, 8).await;
     let _writing = keep_writing(&server);
@@ -197,7 +197,7 @@ async fn snapshots_that_are_given_up_hold_up_nobody() {
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_snapshot_that_waits_for_its_turn_gets_checkpoints_and_its_end() {
     // One page a minute.
-    let server = server_with(&["--snapshot-page=60", "--snapshot-pace=1"]).await;
+    let server = server_with(&["--snapshot-page=60", "--snapshot-rate=1"]).await;
     let mut client = server.client();
     create_leads(&mut client, 300).await;
     let _writing = keep_writing(&server);

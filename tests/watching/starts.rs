@@ -130,5 +130,5 @@ async fn one_watcher_too_many_is_told_to_come_again() {
     let mut watching = Watching::start(&mut client, from_now()).await;
     failed(client.watch_stage_changes(from_now()).await).is(Code::ResourceExhausted, "OVERLOADED").asks_to_retry(true);
     created(&mut client, "lead-1").await;
-    assert_eq!(watching.changes(1).await.len(), 1, "the one that is seated goes on");
+    assert_eq!(watching.changes(1).await.len(), 1, "the one that is open goes on");
 }

@@ -1,5 +1,5 @@
-//! The pace of snapshots: as fast as it goes while nobody writes, spaced out while somebody does, so that the writes
-//! keep theirs. Nobody queues: each snapshot takes its share of the pace, and one that goes leaves nothing behind.
+//! The rate of snapshots: as fast as it goes while nobody writes, spaced out while somebody does, so that the writes keep
+//! their pace. Nobody queues: each snapshot takes its share of the rate, and one that goes leaves nothing behind.
 
 use std::sync::atomic::{AtomicU32, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
@@ -9,9 +9,9 @@ use tokio::time::Instant;
 /// So long after a write it is taken that there are others.
 pub(super) const BUSY: Duration = Duration::from_millis(250);
 
-/// The pace of this replica.
+/// The rate of this replica.
 #[derive(Debug)]
-pub(super) struct Pace {
+pub(super) struct Throttle {
     a_page: Duration,
     /// Until then leads are being written.
     busy_until: Mutex<Instant>,
@@ -19,15 +19,15 @@ pub(super) struct Pace {
     snapshots: AtomicU32,
 }
 
-/// One snapshot's part in the pace, until it is dropped.
+/// One snapshot's part in the rate, until it is dropped.
 #[derive(Debug)]
 pub(super) struct Share {
-    pace: Arc<Pace>,
+    throttle: Arc<Throttle>,
     /// When the next page may be read, while leads are written.
     next: Instant,
 }
 
-impl Pace {
+impl Throttle {
     /// So many pages a second while leads are written, over all snapshots.
     pub fn new(pages: f64) -> Arc<Self> {
         let a_page = Duration::from_secs_f64(1.0 / pages);
@@ -43,9 +43,10 @@ impl Pace {
         *self.busy_until.lock().unwrap_or_else(PoisonError::into_inner) > now
     }
 
+    /// A snapshot begins.
     pub fn share(self: &Arc<Self>) -> Share {
         self.snapshots.fetch_add(1, Ordering::AcqRel);
-        Share { pace: Arc::clone(self), next: Instant::now() }
+        Share { throttle: Arc::clone(self), next: Instant::now() }
     }
 }
 
@@ -53,18 +54,18 @@ impl Share {
     /// How long to wait for the next page, if at all.
     pub fn wait(&self, now: Instant) -> Option<Duration> {
         let wait = self.next.saturating_duration_since(now);
-        (!wait.is_zero() && self.pace.is_busy(now)).then_some(wait)
+        (!wait.is_zero() && self.throttle.is_busy(now)).then_some(wait)
     }
 
     /// A page is read.
     pub fn take(&mut self, now: Instant) {
-        self.next = now + self.pace.a_page * self.pace.snapshots.load(Ordering::Acquire);
+        self.next = now + self.throttle.a_page * self.throttle.snapshots.load(Ordering::Acquire);
     }
 }
 
 impl Drop for Share {
     fn drop(&mut self) {
-        self.pace.snapshots.fetch_sub(1, Ordering::AcqRel);
+        self.throttle.snapshots.fetch_sub(1, Ordering::AcqRel);
     }
 }
 
@@ -75,15 +76,15 @@ mod tests {
     const MS: Duration = Duration::from_millis(1);
 
     #[test]
-    fn snapshots_share_the_pace_while_leads_are_written() {
-        let pace = Pace::new(10.0);
+    fn snapshots_share_the_rate_while_leads_are_written() {
+        let throttle = Throttle::new(10.0);
         let now = Instant::now();
-        let mut one = pace.share();
+        let mut one = throttle.share();
         one.take(now);
         assert_eq!(one.wait(now), None, "nobody writes");
-        pace.written();
+        throttle.written();
         assert_eq!(one.wait(now), Some(100 * MS));
-        let other = pace.share();
+        let other = throttle.share();
         one.take(now);
         assert_eq!(one.wait(now), Some(200 * MS), "there are two");
         assert_eq!(one.wait(now + 200 * MS), None);

@@ -65,7 +65,7 @@ async fn watchers_are_listed_with_what_they_watch_until_they_go() {
     assert!(listed[1].client_name.starts_with("tonic/"), "a client without a name has its user-agent");
     assert_eq!(watchers(&replica).await, [], "each replica has its own");
     drop((stream, others));
-    eventually("the seats to be free", async || watchers(&server).await.is_empty().then_some(())).await;
+    eventually("the list to be empty", async || watchers(&server).await.is_empty().then_some(())).await;
     let request = ListWatchersRequest { page_size: -1, ..Default::default() };
     failed(client.list_watchers(request).await).names(&["page_size"]);
     let request = ListWatchersRequest { page_token: "x".into(), ..Default::default() };
@@ -96,4 +96,24 @@ async fn a_watcher_that_fell_behind_is_shown_as_slow_until_it_caught_up() {
     assert!(!well[0].slow && well[0].behind == 0, "{well:?}");
     overridden(&mut client, "lead-1", Stage::Lost).await;
     watching.changes(1).await;
+}
+
+#[tokio::test]
+async fn a_watcher_whose_filter_drops_everything_is_not_behind() {
+    let server = server_with(&["--ring-entries=4"]).await;
+    let mut client = server.client();
+    let filter = Some(WatchFilter { lead_ids: vec!["nobody".into()], ..Default::default() });
+    // It is sent nothing, not even a checkpoint.
+    let silent = Some(prost_types::Duration { seconds: 3600, nanos: 0 });
+    let request = WatchStageChangesRequest { filter, checkpoint_interval: silent, ..from_now() };
+    let _watching = Watching::start(&mut client, request).await;
+    for number in 0..30 {
+        created(&mut client, &format!("lead-{number}")).await;
+    }
+    let looked_at = async || {
+        let watcher = watchers(&server).await.remove(0);
+        let sum: i64 = watcher.positions.iter().map(|at| at.position).sum();
+        (sum == 30 && watcher.behind == 0 && !watcher.slow).then_some(())
+    };
+    eventually("the watcher to have looked at everything", looked_at).await;
 }
