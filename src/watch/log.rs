@@ -56,10 +56,12 @@ impl LogReader {
             self.page(partition, from).await
         };
         let page = self.pages.get(partition, after.position, read).await?;
-        if let Next::From(first) = page.next(after) {
+        if let Next::From(first) = page.next(after)
+            && first < page.items().len()
+        {
             return Ok(Logged::Page(page, first));
         }
-        // It may be older than `after`, or was pruned before it, or the log is another one.
+        // It may be older than what is asked for, or was pruned before it, or the log is another one, or has a hole.
         let _turn = self.turn().await;
         Ok(match self.fresh(partition, after).await? {
             Logged::Page(page, first) => Logged::Page(Arc::new(page), first),
@@ -71,16 +73,18 @@ impl LogReader {
     /// What follows `after`, as the log has it now. Waits for no other reader.
     pub async fn fresh(&self, partition: i32, after: Mark) -> Result<Logged<Page>, StoreError> {
         let page = self.page(partition, after.position + 1).await?;
-        if let Next::From(first) = page.next(after) {
-            return Ok(Logged::Page(page, first));
-        }
-        match self.store.standing(partition, after).await? {
-            // Nothing was ever written, or the log begins just here.
-            Standing::Holds if page.begins_behind(after) => Ok(Logged::Page(page, 0)),
-            Standing::Holds if page.has_hole_behind(after) => Ok(Logged::Diverged),
-            // It was pruned between the two reads: what follows will be soon, if it isn't already.
-            Standing::Holds | Standing::Expired => Ok(Logged::Expired),
-            Standing::Diverged => Ok(Logged::Diverged),
+        match page.next(after) {
+            Next::From(first) => Ok(Logged::Page(page, first)),
+            Next::Hole => Ok(Logged::Diverged),
+            Next::Unknown => match self.store.standing(partition, after).await? {
+                // Nothing was ever written, or the log begins just here.
+                Standing::Holds if page.begins_behind(after) => Ok(Logged::Page(page, 0)),
+                // A prune deletes and raises the floor in one transaction: this one isn't its doing.
+                Standing::Holds if page.begins_later(after) => Ok(Logged::Diverged),
+                // It was pruned between the two reads: what follows will be soon, if it isn't already.
+                Standing::Holds | Standing::Expired => Ok(Logged::Expired),
+                Standing::Diverged => Ok(Logged::Diverged),
+            },
         }
     }
 

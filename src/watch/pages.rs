@@ -17,10 +17,12 @@ pub(super) struct Page {
 }
 
 /// What a page has for a watcher.
-#[derive(Debug)]
+#[derive(Debug, PartialEq, Eq)]
 pub(super) enum Next {
     /// Entries from this place on; none if the log ends here.
     From(usize),
+    /// The watcher's place is what it was, and what should follow it isn't there, though there is more.
+    Hole,
     /// The page doesn't show whether the watcher's place is still what it was.
     Unknown,
 }
@@ -52,9 +54,9 @@ impl Page {
         self.before.is_none() && self.items.first().is_none_or(|item| item.mark.position == after.position + 1)
     }
 
-    /// Whether `after` is there, and what should follow it isn't, though there is more.
-    pub fn has_hole_behind(&self, after: Mark) -> bool {
-        self.before == Some(after) && self.items.first().is_some_and(|item| item.mark.position != after.position + 1)
+    /// Whether nothing is there before the first, and entries are missing between `after` and it.
+    pub fn begins_later(&self, after: Mark) -> bool {
+        self.before.is_none() && self.items.first().is_some_and(|item| item.mark.position > after.position + 1)
     }
 
     /// What follows `after`, if the page shows that the log still has that entry as it was.
@@ -64,11 +66,8 @@ impl Page {
             // Nothing stands there that could have changed; but the first entry may have been pruned.
             return if first == Some(1) { Next::From(0) } else { Next::Unknown };
         }
-        if self.has_hole_behind(after) {
-            return Next::Unknown;
-        }
         if self.before == Some(after) {
-            return Next::From(0);
+            return if first.is_none_or(|first| first == after.position + 1) { Next::From(0) } else { Next::Hole };
         }
         let place = first.and_then(|first| usize::try_from(after.position - first).ok());
         match place.and_then(|place| Some((place, self.items.get(place)?))) {
@@ -126,5 +125,57 @@ impl Pages {
     /// Forgets everything: the database turned out to have another log.
     pub fn forget(&self) {
         self.kept().clear();
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const fn mark(position: i64) -> Mark {
+        Mark { position, tag: 7 }
+    }
+
+    /// Read from `from` on, when the log had these entries.
+    fn page(from: i64, positions: &[i64]) -> Page {
+        Page::new(from, positions.iter().map(|position| Item::at(mark(*position))))
+    }
+
+    #[test]
+    fn a_page_ends_at_a_hole() {
+        assert_eq!(page(2, &[1, 2, 3, 5]).items().len(), 2);
+        assert_eq!(page(1, &[1, 3]).items().len(), 1);
+    }
+
+    #[test]
+    fn a_page_says_what_follows_a_mark() {
+        let start = Mark::default();
+        let other = Mark { position: 4, tag: 8 };
+        for (page, after, expected) in [
+            (page(1, &[1, 2]), start, Next::From(0)),
+            (page(1, &[2, 3]), start, Next::Unknown),
+            (page(1, &[]), start, Next::Unknown),
+            (page(5, &[4, 5, 6]), mark(4), Next::From(0)),
+            (page(5, &[4, 5, 6]), mark(5), Next::From(1)),
+            (page(5, &[4, 5, 6]), mark(6), Next::From(2)),
+            (page(5, &[4]), mark(4), Next::From(0)),
+            // Something else stands there, or nothing that the page shows.
+            (page(5, &[4, 5, 6]), other, Next::Unknown),
+            (page(5, &[4, 5, 6]), mark(7), Next::Unknown),
+            (page(5, &[5, 6]), mark(4), Next::Unknown),
+            // 5 is missing.
+            (page(5, &[4, 6]), mark(4), Next::Hole),
+        ] {
+            assert_eq!(page.next(after), expected, "{after:?} {page:?}");
+        }
+    }
+
+    #[test]
+    fn a_page_without_an_entry_before_it_says_where_it_begins() {
+        for (positions, behind, later) in [(&[5, 6][..], true, false), (&[6], false, true), (&[], true, false)] {
+            let page = page(5, positions);
+            assert_eq!((page.begins_behind(mark(4)), page.begins_later(mark(4))), (behind, later), "{positions:?}");
+        }
+        assert!(!page(5, &[4, 6]).begins_later(mark(4)), "an entry before it shows more");
     }
 }

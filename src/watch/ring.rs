@@ -161,18 +161,25 @@ mod tests {
     /// Room for more than any test appends.
     const ROOMY: usize = 100;
 
+    impl Item {
+        /// Some lead's creation.
+        pub(in crate::watch) fn at(mark: Mark) -> Self {
+            Self {
+                mark,
+                lead_id: LeadId::parse("lead-1").expect("an id"),
+                agent: AgentId::parse("anna").expect("an id"),
+                from: None,
+                to: Stage::New,
+                manual: false,
+                notable: true,
+                encoded: Bytes::new(),
+            }
+        }
+    }
+
     /// An entry of some history: the same position has another tag in another history.
     fn item(history: i64, position: i64) -> Item {
-        Item {
-            mark: mark(history, position),
-            lead_id: LeadId::parse("lead-1").expect("an id"),
-            agent: AgentId::parse("anna").expect("an id"),
-            from: None,
-            to: Stage::New,
-            manual: false,
-            notable: true,
-            encoded: Bytes::new(),
-        }
+        Item::at(mark(history, position))
     }
 
     fn mark(history: i64, position: i64) -> Mark {

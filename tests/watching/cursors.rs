@@ -143,3 +143,16 @@ async fn a_new_stream_makes_its_server_look_and_shares_the_end_of_the_others() {
         failed(Err::<(), _>(watching.end().await)).is(Code::DataLoss, "CURSOR_DIVERGED");
     }
 }
+
+#[tokio::test]
+async fn a_hole_in_the_log_is_never_passed_over() {
+    for hole in [1, 3, 5] {
+        let server = server_with(&["--partitions=1", "--log-page=4"]).await;
+        let mut client = server.client();
+        client.batch_create_leads(batch((0..6).map(|n| create(&format!("lead-{n}"))))).await.expect("created");
+        server.database().await.run(&format!("delete from entries where position = {hole}")).await;
+        let mut watching = Watching::start(&mut client, from_beginning()).await;
+        failed(Err::<(), _>(watching.end().await)).is(Code::DataLoss, "CURSOR_DIVERGED");
+        assert_eq!(watching.through[&0], hole - 1, "what is before it was sent");
+    }
+}
