@@ -249,6 +249,7 @@ impl Parts {
                 batch_leads: limits.batch_leads,
                 page_default: limits.page_default,
                 page_max: limits.page_max,
+                page_bytes: limits.page_bytes,
                 checkpoint_interval: limits.checkpoint_interval,
             },
             going_away: self.stops.calls.clone(),

@@ -92,6 +92,9 @@ pub struct Limits {
     /// The largest page; a larger one that is asked for is cut to it.
     #[arg(long, default_value_t = 1000, value_parser = clap::value_parser!(i32).range(1..=10_000))]
     pub page_max: i32,
+    /// Bytes of one page of ListWatchers, about: filters may be long, and a client takes 4 MiB.
+    #[arg(long, default_value_t = 1024 * 1024, value_parser = count(1, 64 * 1024 * 1024))]
+    pub page_bytes: usize,
     /// The largest request in bytes.
     #[arg(long, default_value_t = 4 * 1024 * 1024, value_parser = count(1024, 64 * 1024 * 1024))]
     pub message_bytes: usize,

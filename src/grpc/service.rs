@@ -30,6 +30,8 @@ pub struct ServiceSettings {
     /// The size of a page that isn't asked for, and the largest.
     pub page_default: i32,
     pub page_max: i32,
+    /// Bytes of a page whose elements may be long, about.
+    pub page_bytes: usize,
     /// How long a watch may be silent, unless its caller says.
     pub checkpoint_interval: Duration,
 }

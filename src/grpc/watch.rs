@@ -11,9 +11,6 @@ use futures::stream::{self, BoxStream, StreamExt};
 use prost::Message;
 use tonic::{Request, Status};
 
-/// Bytes of a page of watches, about: filters may be long, and a client takes 4 MiB.
-const PAGE_BYTES: usize = 1024 * 1024;
-
 /// Characters of a client's name that are kept.
 const NAME_CHARACTERS: usize = 100;
 
@@ -94,7 +91,7 @@ pub fn list_watchers(
     let mut bytes = 0;
     let fits = |watcher: &&proto::Watcher| {
         // The first fits always.
-        let fits = bytes < PAGE_BYTES;
+        let fits = bytes < calls.settings.page_bytes;
         bytes += watcher.encoded_len();
         fits
     };

@@ -117,3 +117,19 @@ async fn a_watcher_whose_filter_drops_everything_is_not_behind() {
     };
     eventually("the watcher to have looked at everything", looked_at).await;
 }
+
+#[tokio::test]
+async fn a_page_of_long_filters_ends_early() {
+    let server = server_with(&["--page-bytes=10000"]).await;
+    let mut client = server.client();
+    let names = |count: usize| (0..count).map(|number| format!("{number:064}")).collect();
+    let mut watches = Vec::new();
+    for _ in 0..5 {
+        let filter = WatchFilter { lead_ids: names(100), agent_ids: names(100), ..Default::default() };
+        watches
+            .push(Watching::start(&mut client, WatchStageChangesRequest { filter: Some(filter), ..from_now() }).await);
+    }
+    let page = client.list_watchers(ListWatchersRequest::default()).await.expect("a page").into_inner();
+    assert_eq!(page.watchers.len(), 1, "one has more than so many bytes, and comes");
+    assert!(watchers(&server).await.iter().map(|watcher| watcher.id).eq(1..=5), "each once, over all pages");
+}
