@@ -11,8 +11,10 @@ pub mod telemetry;
 mod http;
 
 pub mod grpc;
-pub mod proto;
 pub mod record;
+
+pub mod contract;
+pub mod proto;
 
 pub mod watch;
 pub mod writer;

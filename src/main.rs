@@ -100,8 +100,9 @@ async fn stop_on_signal(shutdown: CancellationToken) {
 fn examples(address: std::net::SocketAddr) -> String {
     format!(
         "
-Try, in other terminals:
+Try, in other terminals, in this folder:
 
+  export PATH=\"$PWD/.tools/bin:$PWD/target/release:$PATH\"   # grpcurl, lead-pipeline
   grpcurl -plaintext -d '{{\"beginning\": {{}}}}' {address} leadpipeline.v1.LeadPipeline/WatchStageChanges
   grpcurl -plaintext -d '{{\"lead_id\": \"lead-1\"}}' {address} leadpipeline.v1.LeadPipeline/CreateLead
   grpcurl -plaintext -d '{{\"lead_id\": \"lead-1\", \"trigger\": {{\"message_sent\": {{}}}}}}' {address} \

@@ -13,11 +13,11 @@
 //! an effect. A stream has a line for its request, then one a response; if it is taken up again under the same name,
 //! the new request is `after_cursor` of the last response.
 
+use crate::contract::{self, Names};
 use crate::proto::{
     ApplyTriggerRequest, ApplyTriggerResponse, CreateLeadRequest, CreateLeadResponse, OverrideStageRequest,
     OverrideStageResponse, WatchStageChangesRequest, WatchStageChangesResponse,
 };
-use prost_reflect::{DescriptorPool, DeserializeOptions, DynamicMessage, MessageDescriptor, SerializeOptions};
 use serde::{Deserialize, Serialize};
 use serde_json::value::RawValue;
 use std::borrow::Cow;
@@ -35,9 +35,9 @@ pub enum Line {
     /// A call and its answer.
     Call(Exchange),
     /// A stream begins, or is taken up again.
-    Asked { stream: String, request: WatchStageChangesRequest },
+    Request { stream: String, request: WatchStageChangesRequest },
     /// A response of a stream.
-    Told { stream: String, response: WatchStageChangesResponse },
+    Response { stream: String, response: WatchStageChangesResponse },
 }
 
 /// A call that writes, and what was answered.
@@ -96,128 +96,83 @@ struct Envelope<'a> {
     error: Option<Cow<'a, Failure>>,
 }
 
-/// Writes and reads lines by the contract's own descriptors, so that it can't fall behind the contract.
-pub struct Codec {
-    pool: DescriptorPool,
-    read: DeserializeOptions,
-    write: SerializeOptions,
-}
-
-impl Default for Codec {
-    fn default() -> Self {
-        Self::new()
-    }
-}
-
-impl Codec {
-    /// The contract's codec.
-    ///
-    /// # Panics
-    /// Never: the build has compiled the contract.
-    #[must_use]
-    pub fn new() -> Self {
-        Self {
-            pool: DescriptorPool::decode(crate::proto::DESCRIPTORS).expect("the contract was compiled by the build"),
-            read: DeserializeOptions::new().deny_unknown_fields(true),
-            write: SerializeOptions::new().use_proto_field_name(true),
-        }
-    }
-
+impl Line {
     /// The line as it stands in a file, with its end.
     #[must_use]
-    pub fn json(&self, line: &Line) -> Vec<u8> {
-        match line {
-            Line::Call(exchange) => self.call_json(exchange),
-            Line::Asked { stream, request } => self.asked_json(stream, request),
-            Line::Told { stream, response } => self.told_json(stream, response),
+    pub fn json(&self) -> Vec<u8> {
+        match self {
+            Self::Call(exchange) => call_json(exchange),
+            Self::Request { stream, request } => request_json(stream, request),
+            Self::Response { stream, response } => response_json(stream, response),
         }
-    }
-
-    fn call_json(&self, exchange: &Exchange) -> Vec<u8> {
-        match exchange {
-            Exchange::CreateLead(request, answer) => self.exchange_json("CreateLead", request, answer),
-            Exchange::ApplyTrigger(request, answer) => self.exchange_json("ApplyTrigger", request, answer),
-            Exchange::OverrideStage(request, answer) => self.exchange_json("OverrideStage", request, answer),
-        }
-    }
-
-    fn exchange_json(
-        &self,
-        call: &str,
-        request: &impl prost::Message,
-        answer: &Result<impl prost::Message, Failure>,
-    ) -> Vec<u8> {
-        line(&Envelope {
-            call: Some(call.into()),
-            request: Some(Cow::Owned(self.raw(&format!("{call}Request"), request))),
-            response: answer.as_ref().ok().map(|answer| Cow::Owned(self.raw(&format!("{call}Response"), answer))),
-            error: answer.as_ref().err().map(Cow::Borrowed),
-            ..Envelope::default()
-        })
-    }
-
-    fn asked_json(&self, stream: &str, request: &WatchStageChangesRequest) -> Vec<u8> {
-        let request = Cow::Owned(self.raw("WatchStageChangesRequest", request));
-        line(&Envelope { stream: Some(stream.into()), request: Some(request), ..Envelope::default() })
-    }
-
-    fn told_json(&self, stream: &str, response: &WatchStageChangesResponse) -> Vec<u8> {
-        let response = Cow::Owned(self.raw("WatchStageChangesResponse", response));
-        line(&Envelope { stream: Some(stream.into()), response: Some(response), ..Envelope::default() })
-    }
-
-    fn message(&self, name: &str) -> MessageDescriptor {
-        self.pool.get_message_by_name(&format!("leadpipeline.v1.{name}")).expect("the contract has the message")
-    }
-
-    fn raw(&self, name: &str, message: &impl prost::Message) -> Box<RawValue> {
-        let mut dynamic = DynamicMessage::new(self.message(name));
-        dynamic.transcode_from(message).expect("the message is the descriptor's");
-        let mut json = Vec::new();
-        let written = dynamic.serialize_with_options(&mut serde_json::Serializer::new(&mut json), &self.write);
-        written.expect("a message of the contract has a JSON form");
-        let json = String::from_utf8(json).expect("JSON is UTF-8");
-        RawValue::from_string(json).expect("it is JSON")
     }
 
     /// Reads a line.
     ///
     /// # Errors
     /// What is wrong with it.
-    pub fn parse(&self, text: &str) -> Result<Line, String> {
+    pub fn parse(text: &str) -> Result<Self, String> {
         let envelope: Envelope<'_> = serde_json::from_str(text).map_err(|error| error.to_string())?;
         match envelope {
             Envelope { call: Some(call), stream: None, request: Some(request), response, error } => {
-                let parts = Parts { codec: self, call: &call, request: &request };
                 let answer = match (&response, error) {
                     (Some(response), None) => Ok(response.as_ref()),
                     (None, Some(error)) => Err(error.into_owned()),
                     _ => return Err("a call has a response or an error".into()),
                 };
-                parts.exchange(answer).map(Line::Call)
+                Parts { call: &call, request: &request }.exchange(answer).map(Self::Call)
             }
             Envelope { call: None, stream: Some(stream), request: Some(request), response: None, error: None } => {
-                let request = self.typed("WatchStageChangesRequest", &request)?;
-                Ok(Line::Asked { stream: stream.into_owned(), request })
+                let request = read("WatchStageChangesRequest", &request)?;
+                Ok(Self::Request { stream: stream.into_owned(), request })
             }
             Envelope { call: None, stream: Some(stream), request: None, response: Some(response), error: None } => {
-                let response = self.typed("WatchStageChangesResponse", &response)?;
-                Ok(Line::Told { stream: stream.into_owned(), response })
+                let response = read("WatchStageChangesResponse", &response)?;
+                Ok(Self::Response { stream: stream.into_owned(), response })
             }
             _ => Err("it is neither a call with its answer nor a stream's request or response".into()),
         }
     }
+}
 
-    fn typed<T: prost::Message + Default>(&self, name: &str, raw: &RawValue) -> Result<T, String> {
-        let mut json = serde_json::Deserializer::from_str(raw.get());
-        let message = DynamicMessage::deserialize_with_options(self.message(name), &mut json, &self.read);
-        message.map_err(|error| format!("{name}: {error}"))?.transcode_to().map_err(|error| format!("{name}: {error}"))
+fn call_json(exchange: &Exchange) -> Vec<u8> {
+    match exchange {
+        Exchange::CreateLead(request, answer) => exchange_json("CreateLead", request, answer),
+        Exchange::ApplyTrigger(request, answer) => exchange_json("ApplyTrigger", request, answer),
+        Exchange::OverrideStage(request, answer) => exchange_json("OverrideStage", request, answer),
     }
+}
+
+fn exchange_json(call: &str, request: &impl prost::Message, answer: &Result<impl prost::Message, Failure>) -> Vec<u8> {
+    line(&Envelope {
+        call: Some(call.into()),
+        request: Some(Cow::Owned(raw(&format!("{call}Request"), request))),
+        response: answer.as_ref().ok().map(|answer| Cow::Owned(raw(&format!("{call}Response"), answer))),
+        error: answer.as_ref().err().map(Cow::Borrowed),
+        ..Envelope::default()
+    })
+}
+
+fn request_json(stream: &str, request: &WatchStageChangesRequest) -> Vec<u8> {
+    let request = Cow::Owned(raw("WatchStageChangesRequest", request));
+    line(&Envelope { stream: Some(stream.into()), request: Some(request), ..Envelope::default() })
+}
+
+fn response_json(stream: &str, response: &WatchStageChangesResponse) -> Vec<u8> {
+    let response = Cow::Owned(raw("WatchStageChangesResponse", response));
+    line(&Envelope { stream: Some(stream.into()), response: Some(response), ..Envelope::default() })
+}
+
+fn raw(name: &str, message: &impl prost::Message) -> Box<RawValue> {
+    contract::json(&contract::message(name), message, Names::Proto)
+}
+
+fn read<T: prost::Message + Default>(name: &str, raw: &RawValue) -> Result<T, String> {
+    contract::read(&contract::message(name), raw.get()).map_err(|error| format!("{name}: {error}"))
 }
 
 /// A call whose messages are still JSON.
 struct Parts<'a> {
-    codec: &'a Codec,
     call: &'a str,
     request: &'a RawValue,
 }
@@ -233,7 +188,7 @@ impl Parts<'_> {
     }
 
     fn request<T: prost::Message + Default>(&self) -> Result<T, String> {
-        self.codec.typed(&format!("{}Request", self.call), self.request)
+        read(&format!("{}Request", self.call), self.request)
     }
 
     fn answer<T: prost::Message + Default>(
@@ -241,7 +196,7 @@ impl Parts<'_> {
         answer: Result<&RawValue, Failure>,
     ) -> Result<Result<T, Failure>, String> {
         let name = format!("{}Response", self.call);
-        answer.map_or_else(|failure| Ok(Err(failure)), |raw| self.codec.typed(&name, raw).map(Ok))
+        answer.map_or_else(|failure| Ok(Err(failure)), |raw| read(&name, raw).map(Ok))
     }
 }
 
@@ -253,7 +208,6 @@ fn line(envelope: &Envelope<'_>) -> Vec<u8> {
 
 /// Writes a history. One process a file; within it, any number of tasks.
 pub struct Recorder {
-    codec: Codec,
     file: Mutex<File>,
 }
 
@@ -269,7 +223,7 @@ impl Recorder {
             let end = end_of_whole_lines(&mut file)?;
             file.set_len(end)?;
         }
-        Ok(Self { codec: Codec::new(), file: Mutex::new(file) })
+        Ok(Self { file: Mutex::new(file) })
     }
 
     /// Adds a call and its answer.
@@ -277,23 +231,23 @@ impl Recorder {
     /// # Errors
     /// If it can't be written: the history isn't whole then.
     pub fn call(&self, exchange: &Exchange) -> io::Result<()> {
-        self.write(&self.codec.call_json(exchange))
+        self.write(&call_json(exchange))
     }
 
     /// Adds the request of a stream: when it begins, and when it is taken up again.
     ///
     /// # Errors
     /// If it can't be written: the history isn't whole then.
-    pub fn asked(&self, stream: &str, request: &WatchStageChangesRequest) -> io::Result<()> {
-        self.write(&self.codec.asked_json(stream, request))
+    pub fn request(&self, stream: &str, request: &WatchStageChangesRequest) -> io::Result<()> {
+        self.write(&request_json(stream, request))
     }
 
     /// Adds a response of a stream.
     ///
     /// # Errors
     /// If it can't be written: the history isn't whole then.
-    pub fn told(&self, stream: &str, response: &WatchStageChangesResponse) -> io::Result<()> {
-        self.write(&self.codec.told_json(stream, response))
+    pub fn response(&self, stream: &str, response: &WatchStageChangesResponse) -> io::Result<()> {
+        self.write(&response_json(stream, response))
     }
 
     /// In one write, so that the line is in the system's hands whole.
@@ -340,26 +294,24 @@ mod tests {
                 Ok(created),
             )),
             Line::Call(Exchange::OverrideStage(OverrideStageRequest::default(), Err(lost))),
-            Line::Asked { stream: "s".into(), request },
-            Line::Told { stream: "s".into(), response },
+            Line::Request { stream: "s".into(), request },
+            Line::Response { stream: "s".into(), response },
         ]
     }
 
     #[test]
     fn lines_come_back_as_they_were() {
-        let codec = Codec::new();
         for line in lines() {
-            let json = String::from_utf8(codec.json(&line)).expect("JSON is UTF-8");
+            let json = String::from_utf8(line.json()).expect("JSON is UTF-8");
             assert_eq!(json.matches('\n').count(), 1, "{json}");
-            assert_eq!(codec.parse(json.trim_end()), Ok(line), "{json}");
+            assert_eq!(Line::parse(json.trim_end()), Ok(line), "{json}");
         }
     }
 
     #[test]
     fn lines_have_the_names_of_the_contract() {
-        let codec = Codec::new();
         let json: Vec<String> =
-            lines().iter().map(|line| String::from_utf8(codec.json(line)).expect("JSON is UTF-8")).collect();
+            lines().iter().map(|line| String::from_utf8(line.json()).expect("JSON is UTF-8")).collect();
         let change = r#"{"lead_id":"a","position":"7","to_stage":"STAGE_NEW"}"#;
         let created = r#"{"call":"CreateLead","request":{"lead_id":"a"},"response":{"changes":["#;
         assert_eq!(json[0], format!("{created}{change}]}}}}\n"));
@@ -370,7 +322,6 @@ mod tests {
 
     #[test]
     fn what_is_no_line_is_refused_in_words() {
-        let codec = Codec::new();
         for (text, said) in [
             ("", "EOF"),
             ("{}", "neither a call"),
@@ -379,7 +330,7 @@ mod tests {
             (r#"{"call":"CreateLead","request":{"x":1},"response":{}}"#, "CreateLeadRequest"),
             (r#"{"stream":"s"}"#, "neither a call"),
         ] {
-            let error = codec.parse(text).expect_err("it is no line");
+            let error = Line::parse(text).expect_err("it is no line");
             assert!(error.contains(said), "{text}: {error}");
         }
     }
@@ -389,10 +340,10 @@ mod tests {
         let folder = tempfile::tempdir().expect("a folder");
         let path = folder.path().join("history");
         let request = WatchStageChangesRequest::default();
-        Recorder::append(&path).and_then(|recorder| recorder.asked("s", &request)).expect("recorded");
+        Recorder::append(&path).and_then(|recorder| recorder.request("s", &request)).expect("recorded");
         let whole = fs::read(&path).expect("a file");
         fs::write(&path, [whole.as_slice(), &vec![b'x'; 200_000]].concat()).expect("a cut line");
-        Recorder::append(&path).and_then(|recorder| recorder.asked("s", &request)).expect("recorded");
+        Recorder::append(&path).and_then(|recorder| recorder.request("s", &request)).expect("recorded");
         assert_eq!(fs::read(&path).expect("a file"), [whole.as_slice(), &whole].concat());
     }
 

@@ -29,15 +29,16 @@ fn module(name: &str) -> &str {
 }
 
 /// What each module may use of this crate.
-const MAY_USE: [(&str, &[&str]); 15] = [
+const MAY_USE: [(&str, &[&str]); 16] = [
     ("domain", &["domain"]),
     ("store", &["domain", "store"]),
     ("writer", &["domain", "store", "writer"]),
     ("watch", &["domain", "store", "writer", "watch"]),
     ("proto", &[]),
     ("grpc", &["domain", "store", "writer", "watch", "proto", "grpc"]),
-    ("record", &["proto"]),
-    ("cli", &["proto", "record", "cli"]),
+    ("contract", &["proto"]),
+    ("record", &["proto", "contract"]),
+    ("cli", &["proto", "contract", "record", "cli"]),
     ("admin", &["domain", "store", "proto", "record", "admin"]),
     ("http", &["telemetry"]),
     ("telemetry", &["config", "store"]),

@@ -3,6 +3,10 @@
 use crate::store::embedded::{self, EmbeddedError};
 use clap::Args;
 use std::path::PathBuf;
+use std::time::Duration;
+
+/// How long making the connection may take.
+pub const CONNECT_TIMEOUT: Duration = Duration::from_secs(10);
 
 /// Where the database is.
 #[derive(Clone, Debug, Args)]

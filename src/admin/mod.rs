@@ -6,3 +6,14 @@ pub mod prune;
 pub mod verify;
 
 mod database;
+
+use clap::ValueEnum;
+
+/// How a command prints what it found.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub enum Format {
+    /// For people.
+    Text,
+    /// JSON objects, for programs.
+    Json,
+}

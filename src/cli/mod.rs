@@ -6,7 +6,6 @@ pub mod watch;
 pub mod watchers;
 
 mod connect;
-mod contract;
 mod retry;
 mod say;
 mod signals;

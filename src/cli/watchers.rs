@@ -1,10 +1,10 @@
 //! `lead-pipeline watchers`: who watches what on a replica, and how far behind.
 
 use super::connect::endpoint;
-use super::contract::{json, message};
 use super::retry::cause;
 use super::say::{say, time};
 use super::values::{address, duration};
+use crate::contract::{Names, json, message};
 use crate::proto::lead_pipeline_client::LeadPipelineClient;
 use crate::proto::{ListWatchersRequest, ListWatchersResponse, WatchFilter, Watcher};
 use clap::{Args, ValueEnum};
@@ -26,7 +26,7 @@ pub struct Watchers {
     #[arg(long, env = "LEAD_PIPELINE_ADDRESS", default_value = "http://127.0.0.1:50051", value_parser = address)]
     address: String,
     /// The form of the list.
-    #[arg(short = 'o', long, value_enum, default_value = "table", value_name = "FORM")]
+    #[arg(short = 'o', long = "output", value_enum, default_value = "table", value_name = "FORM")]
     format: Form,
     /// How long the server may take to answer, like 250ms or 10s.
     #[arg(long, default_value = "10s", value_name = "TIME", value_parser = duration(Duration::from_millis(1)))]
@@ -53,7 +53,7 @@ pub async fn run(arguments: Watchers) -> ExitCode {
     };
     let text = match arguments.format {
         Form::Table => table(&list.watchers),
-        Form::Json => json(&message("ListWatchersResponse"), &list).get().to_owned() + "\n",
+        Form::Json => json(&message("ListWatchersResponse"), &list, Names::Json).get().to_owned() + "\n",
     };
     // Nobody may be reading.
     let _ = std::io::stdout().write_all(text.as_bytes());

@@ -61,7 +61,7 @@ fn with_changes<'a>(lines: &'a mut [Line], of: &str, least: usize) -> &'a mut Wa
 
 fn responses<'a>(lines: &'a mut [Line], of: &str) -> impl Iterator<Item = &'a mut WatchStageChangesResponse> {
     lines.iter_mut().filter_map(move |line| match line {
-        Line::Told { stream, response } if stream == of => Some(response),
+        Line::Response { stream, response } if stream == of => Some(response),
         _ => None,
     })
 }
@@ -73,7 +73,7 @@ fn shown(lines: &mut [Line]) -> &mut WatchStageChangesResponse {
 
 fn request<'a>(lines: &'a mut [Line], of: &str, number: usize) -> &'a mut WatchStageChangesRequest {
     let request = |line: &'a mut Line| match line {
-        Line::Asked { stream, request } if stream == of => Some(request),
+        Line::Request { stream, request } if stream == of => Some(request),
         _ => None,
     };
     lines.iter_mut().filter_map(request).nth(number).expect("a request")
@@ -91,7 +91,7 @@ fn answer(lines: &mut [Line]) -> &mut lead_pipeline::proto::ApplyTriggerResponse
 /// The place of the third response of the longest stream.
 fn place_of_third(lines: &[Line]) -> usize {
     let places = lines.iter().enumerate().filter(|(_, line)| match line {
-        Line::Told { stream, response } => stream == ALL && !response.changes.is_empty(),
+        Line::Response { stream, response } => stream == ALL && !response.changes.is_empty(),
         _ => false,
     });
     places.map(|(place, _)| place).nth(2).expect("three responses")
@@ -134,7 +134,7 @@ fn narrow_filter(lines: &mut [Line]) {
 /// All that a response said is lost but its cursor.
 fn lose_response(lines: &mut [Line]) {
     let place = place_of_third(lines);
-    if let Line::Told { response, .. } = &mut lines[place] {
+    if let Line::Response { response, .. } = &mut lines[place] {
         let cursor = std::mem::take(&mut response.cursor);
         *response = WatchStageChangesResponse { cursor, ..Default::default() };
     }
@@ -143,7 +143,7 @@ fn lose_response(lines: &mut [Line]) {
 fn swap_responses(lines: &mut [Line]) {
     let place = place_of_third(lines);
     let next =
-        (place + 1..lines.len()).find(|next| matches!(&lines[*next], Line::Told { stream, .. } if stream == ALL));
+        (place + 1..lines.len()).find(|next| matches!(&lines[*next], Line::Response { stream, .. } if stream == ALL));
     lines.swap(place, next.expect("another response"));
 }
 

@@ -7,7 +7,7 @@ mod pruned;
 mod scene;
 
 use lead_pipeline::admin::verify::{Kind, Report, verify};
-use lead_pipeline::record::{Codec, Line};
+use lead_pipeline::record::Line;
 use scene::{LEADS, Scene, WRITERS_CALLS, scene};
 use std::fs;
 
@@ -15,9 +15,8 @@ use crate::support::checker::RULES;
 
 /// Checks a database and one history.
 async fn checked(url: &str, lines: &[Line]) -> Report {
-    let codec = Codec::new();
     let file = tempfile::NamedTempFile::new().expect("a file");
-    fs::write(file.path(), lines.iter().flat_map(|line| codec.json(line)).collect::<Vec<_>>()).expect("written");
+    fs::write(file.path(), lines.iter().flat_map(|line| line.json()).collect::<Vec<_>>()).expect("written");
     let report = Report::new(1000);
     verify(url, &[file.path().into()], RULES, report).await.expect("both can be read")
 }

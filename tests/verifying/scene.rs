@@ -122,14 +122,14 @@ async fn tape(
     request: WatchStageChangesRequest,
     heads: &BTreeMap<i32, i64>,
 ) -> Vec<Line> {
-    let mut lines = vec![Line::Asked { stream: stream.into(), request: request.clone() }];
+    let mut lines = vec![Line::Request { stream: stream.into(), request: request.clone() }];
     let mut responses = client.watch_stage_changes(request).await.expect("the watch begins").into_inner();
     let mut through: BTreeMap<i32, i64> = BTreeMap::new();
     let reading = async {
         while heads.iter().any(|(partition, head)| through.get(partition).is_none_or(|position| position < head)) {
             let response = responses.message().await.expect("the stream goes on").expect("a response");
             through.extend(response.coverage.iter().map(|range| (range.partition, range.through)));
-            lines.push(Line::Told { stream: stream.into(), response });
+            lines.push(Line::Response { stream: stream.into(), response });
         }
     };
     within("the heads to be covered", reading).await;
@@ -138,7 +138,7 @@ async fn tape(
 
 fn last_cursor(lines: &[Line], of: &str) -> String {
     let cursor = |line: &Line| match line {
-        Line::Told { stream, response } if stream == of => Some(response.cursor.clone()),
+        Line::Response { stream, response } if stream == of => Some(response.cursor.clone()),
         _ => None,
     };
     lines.iter().rev().find_map(cursor).expect("a response")
@@ -149,7 +149,7 @@ async fn snapshot(client: &mut Client, heads: &BTreeMap<i32, i64>) -> Vec<Line> 
     let start = Some(Start::Snapshot(StartSnapshot {}));
     let stream = || SNAPSHOT.to_owned();
     let mut lines =
-        vec![Line::Asked { stream: stream(), request: WatchStageChangesRequest { start, ..Default::default() } }];
+        vec![Line::Request { stream: stream(), request: WatchStageChangesRequest { start, ..Default::default() } }];
     for (partition, head) in heads {
         let mut shown = Vec::new();
         for lead_id in leads(LEADS) {
@@ -162,7 +162,7 @@ async fn snapshot(client: &mut Client, heads: &BTreeMap<i32, i64>) -> Vec<Line> 
         let notice = if *partition == 1 { Notice::SnapshotComplete } else { Notice::Unspecified };
         let response =
             WatchStageChangesResponse { coverage, cursor, leads, notice: notice.into(), ..Default::default() };
-        lines.push(Line::Told { stream: stream(), response });
+        lines.push(Line::Response { stream: stream(), response });
     }
     lines
 }

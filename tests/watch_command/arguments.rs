@@ -13,7 +13,7 @@ async fn arguments_that_make_no_sense_are_refused() {
         (&["--filter", "origin=manual", "--filter", "origin=automatic"], "both manual and automatic"),
         (&["--filter", "lead="], "lead= lacks a value"),
         (&["-o", "xml"], "text, jsonl"),
-        (&["--output", "file"], "--cursor-file"),
+        (&["--output-file", "file"], "--cursor-file"),
         (&["--checkpoint-interval", "10ms"], "must be from 1s to 24h"),
         (&["--client-name", "ÄÖÜ"], "printable ASCII"),
         (&["--count", "0"], "--count"),
@@ -37,7 +37,7 @@ async fn files_that_cannot_be_used_are_refused() {
         (&["--cursor-file", "damaged"], 3, "is damaged or none of this program"),
         (&["--cursor-file", "."], 1, "isn't a file"),
         (&["--cursor-file", "none/cursor"], 1, "there is no folder"),
-        (&["--cursor-file", "cursor", "--output", "mine"], 1, "has content that the cursor file doesn't know"),
+        (&["--cursor-file", "cursor", "--output-file", "mine"], 1, "has content that the cursor file doesn't know"),
         (&["--record", "none/history"], 1, "can't write --record none/history"),
     ];
     for (arguments, code, words) in cases {

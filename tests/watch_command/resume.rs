@@ -17,7 +17,7 @@ use std::path::Path;
 const SERVER: [&str; 2] = ["--partitions=2", "--response-entries=3"];
 
 const OUTPUT: [&str; 9] =
-    ["--from", "beginning", "--include-unchanged", "-o", "jsonl", "--cursor-file", "cursor", "--output", "out"];
+    ["--from", "beginning", "--include-unchanged", "-o", "jsonl", "--cursor-file", "cursor", "--output-file", "out"];
 
 /// Every change there is, from one watch that wasn't disturbed.
 async fn whole_history(folder: &Path, address: &str) -> BTreeSet<(i64, i64)> {
@@ -97,7 +97,7 @@ async fn what_has_no_cursor_yet_is_cut_off() {
     // A file that lost something isn't written on.
     fs::write(&path, "").expect("written");
     watch(folder.path(), &server.address(), &arguments).await.with(1).saying("and the cursor stands behind");
-    let elsewhere = ["--cursor-file", "cursor", "--output", "another", "--until-caught-up"];
+    let elsewhere = ["--cursor-file", "cursor", "--output-file", "another", "--until-caught-up"];
     watch(folder.path(), &server.address(), &elsewhere).await.with(0);
     assert_eq!(size(&folder.path().join("another")), 0, "the new file has what follows");
 }

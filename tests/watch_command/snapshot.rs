@@ -15,7 +15,7 @@ use tempfile::TempDir;
 
 const LEADS: usize = 200;
 
-const SNAPSHOT: [&str; 8] = ["--from", "snapshot", "-o", "jsonl", "--cursor-file", "cursor", "--output", "out"];
+const SNAPSHOT: [&str; 8] = ["--from", "snapshot", "-o", "jsonl", "--cursor-file", "cursor", "--output-file", "out"];
 
 /// A server with many pages of leads.
 async fn with_pages() -> (Server, TempDir) {
@@ -51,7 +51,7 @@ async fn leads_come_as_they_stand_and_then_their_changes() {
     applied(&mut client, "lead-1", message_sent()).await;
     let mut run = Run::start(folder.path(), &server.address(), &["--from", "snapshot"]);
     assert!(run.line().await.ends_with("Z  lead-1  in CONTACTED  version 2, agent default"));
-    run.says("the snapshot is complete, with 1 leads since this start").await;
+    run.says("the snapshot is complete, with 1 lead since this start").await;
     overridden(&mut client, "lead-1", Stage::Won).await;
     assert!(run.line().await.contains("  lead-1  CONTACTED -> WON  "));
     run.send(Signal::INT);

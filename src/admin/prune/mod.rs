@@ -5,20 +5,17 @@ mod plan;
 mod time;
 mod work;
 
-use super::database::{Database, NoDatabase};
+use super::Format;
+use super::database::{CONNECT_TIMEOUT, Database, NoDatabase};
 use crate::store::{Pruner, StoreError};
-use clap::{Args, ValueEnum};
+use clap::Args;
 use indicatif::HumanCount;
 use plan::{Done, Plan};
 use std::fmt::Display;
 use std::io::Write as _;
 use std::process::ExitCode;
-use std::time::Duration;
 use time::{Before, before, written};
 use work::{Stop, Work};
-
-/// How long making the connection may take.
-const CONNECT_TIMEOUT: Duration = Duration::from_secs(10);
 
 const MORE: &str = "\
 Without --yes nothing is changed. Servers may run meanwhile, and so may another prune. One that was
@@ -43,14 +40,8 @@ pub struct Prune {
     #[arg(long, default_value_t = 1000, value_name = "ENTRIES", value_parser = clap::value_parser!(i64).range(1..=100_000))]
     chunk: i64,
     /// What is printed: text for people, or one JSON object.
-    #[arg(short, long, value_enum, default_value_t = Output::Text)]
-    output: Output,
-}
-
-#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
-enum Output {
-    Text,
-    Json,
+    #[arg(short, long, value_enum, default_value_t = Format::Text, value_name = "FORM")]
+    output: Format,
 }
 
 /// Why not all was done.
@@ -105,8 +96,8 @@ async fn prune(arguments: &Prune) -> Result<(), PruneError> {
         execute(&mut work, &plan, arguments.output).await
     } else {
         match arguments.output {
-            Output::Text => print(format_args!("{}\n{}", plan.text(), plan.advice())),
-            Output::Json => print(plan.document(None)),
+            Format::Text => print(format_args!("{}\n{}", plan.text(), plan.advice())),
+            Format::Json => print(plan.document(None)),
         }
         Ok(())
     };
@@ -115,14 +106,14 @@ async fn prune(arguments: &Prune) -> Result<(), PruneError> {
 }
 
 /// Does what the plan says, and tells what was done, however it ends.
-async fn execute(work: &mut Work, plan: &Plan, output: Output) -> Result<(), PruneError> {
-    if output == Output::Text {
+async fn execute(work: &mut Work, plan: &Plan, output: Format) -> Result<(), PruneError> {
+    if output == Format::Text {
         print(plan.text());
     }
     let (done, result) = work.prune(plan).await;
     match output {
-        Output::Text => print(summary(done)),
-        Output::Json => print(plan.document(Some(done))),
+        Format::Text => print(summary(done)),
+        Format::Json => print(plan.document(Some(done))),
     }
     result
 }

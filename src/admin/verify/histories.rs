@@ -6,7 +6,7 @@ use super::calls::Calls;
 use super::fold::Rules;
 use super::ground::Ground;
 use super::stream::Stream;
-use crate::record::{Codec, Line};
+use crate::record::Line;
 use std::collections::HashMap;
 use std::fs::File;
 use std::io::{self, BufRead as _, BufReader};
@@ -23,15 +23,14 @@ pub enum Unread {
 
 /// Checks what the histories tell, one file after the other. Names of streams are each file's own.
 pub async fn check(paths: &[PathBuf], rules: Rules, ground: &mut Ground<'_>) -> Result<(), VerifyError> {
-    let codec = Codec::new();
     let mut calls = Calls::default();
     for path in paths {
         let mut streams: HashMap<String, Stream> = HashMap::new();
-        let mut history = History::open(path, &codec)?;
+        let mut history = History::open(path)?;
         while let Some((place, line)) = history.next()? {
             match line {
                 Line::Call(exchange) => calls.push(place, exchange, ground).await?,
-                Line::Asked { stream, request } => {
+                Line::Request { stream, request } => {
                     if let Some(known) = streams.get_mut(&stream) {
                         known.ask(&place, request, ground.report);
                     } else {
@@ -39,7 +38,7 @@ pub async fn check(paths: &[PathBuf], rules: Rules, ground: &mut Ground<'_>) -> 
                         streams.insert(stream, Stream::new(request, rules));
                     }
                 }
-                Line::Told { stream, response } => {
+                Line::Response { stream, response } => {
                     let Some(known) = streams.get_mut(&stream) else {
                         let why = format!("stream {stream:?} has a response before its request");
                         return Err(Unread::Line { place, why }.into());
@@ -52,16 +51,16 @@ pub async fn check(paths: &[PathBuf], rules: Rules, ground: &mut Ground<'_>) -> 
     }
     calls.settle(ground).await?;
     if calls.has_suspects() {
-        explain(paths, &codec, &mut calls)?;
+        explain(paths, &mut calls)?;
     }
     calls.finish(ground.report);
     Ok(())
 }
 
 /// The second look: see [`Calls::explain`].
-fn explain(paths: &[PathBuf], codec: &Codec, calls: &mut Calls) -> Result<(), VerifyError> {
+fn explain(paths: &[PathBuf], calls: &mut Calls) -> Result<(), VerifyError> {
     for path in paths {
-        let mut history = History::open(path, codec)?;
+        let mut history = History::open(path)?;
         while let Some((_, line)) = history.next()? {
             if let Line::Call(exchange) = line {
                 calls.explain(exchange);
@@ -74,7 +73,6 @@ fn explain(paths: &[PathBuf], codec: &Codec, calls: &mut Calls) -> Result<(), Ve
 /// A file being read.
 struct History<'a> {
     path: &'a Path,
-    codec: &'a Codec,
     file: BufReader<File>,
     number: u64,
     text: Vec<u8>,
@@ -83,9 +81,9 @@ struct History<'a> {
 }
 
 impl<'a> History<'a> {
-    fn open(path: &'a Path, codec: &'a Codec) -> Result<Self, Unread> {
+    fn open(path: &'a Path) -> Result<Self, Unread> {
         let file = File::open(path).map_err(|error| Unread::File { path: path.into(), error })?;
-        Ok(Self { path, codec, file: BufReader::new(file), number: 0, text: Vec::new(), cut: false })
+        Ok(Self { path, file: BufReader::new(file), number: 0, text: Vec::new(), cut: false })
     }
 
     /// The next line, and where it is.
@@ -102,7 +100,7 @@ impl<'a> History<'a> {
             let place = format!("{}:{}", self.path.display(), self.number);
             let parsed = match std::str::from_utf8(&self.text) {
                 Ok(text) if text.trim_ascii().is_empty() => continue,
-                Ok(text) => self.codec.parse(text),
+                Ok(text) => Line::parse(text),
                 Err(error) => Err(error.to_string()),
             };
             return match parsed {

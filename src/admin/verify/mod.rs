@@ -18,12 +18,13 @@ pub use finding::{Counts, Finding, Kind, Report};
 pub use fold::Rules;
 pub use histories::Unread;
 
+use super::Format;
+use super::database::{CONNECT_TIMEOUT, Database, NoDatabase};
 use crate::store::{Audit, Read, StoreError};
-use clap::{Args, ValueEnum};
+use clap::Args;
 use std::io::{self, Write as _};
 use std::path::PathBuf;
 use std::process::ExitCode;
-use std::time::Duration;
 
 const MORE: &str = "\
 Checks that the log has no hole and no double, that every lead's history folds to its row by the rules, and that a
@@ -40,31 +41,18 @@ pub struct Verify {
     /// Recorded histories, one JSON object a line.
     #[arg(value_name = "HISTORY")]
     histories: Vec<PathBuf>,
-    /// The database, as postgres://user:password@host:port/name.
-    #[arg(long, env = "DATABASE_URL", hide_env_values = true, value_name = "URL")]
-    database_url: String,
+    #[command(flatten)]
+    database: Database,
     /// How many findings are printed; the others are only counted.
     #[arg(long, default_value_t = 100, value_name = "FINDINGS")]
     findings: usize,
     /// How findings and summary are printed.
-    #[arg(long, short, value_enum, default_value_t = Output::Text, value_name = "FORM")]
-    output: Output,
+    #[arg(long, short, value_enum, default_value_t = Format::Text, value_name = "FORM")]
+    output: Format,
     /// The setting that the server runs with.
     #[arg(long, default_value_t = 3, value_parser = clap::value_parser!(i32).range(1..=1000), value_name = "FAILURES")]
     failures_until_bad: i32,
 }
-
-/// How findings and summary are printed.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
-pub enum Output {
-    /// For people: a line a finding, then the summary.
-    Text,
-    /// The same as JSON objects.
-    Json,
-}
-
-/// How long making the connection may take.
-const CONNECT_TIMEOUT: Duration = Duration::from_secs(10);
 
 /// Why nothing could be said.
 #[derive(Debug, thiserror::Error)]
@@ -73,13 +61,13 @@ pub enum VerifyError {
     Store(#[from] StoreError),
     #[error("{0}")]
     Unread(#[from] Unread),
+    #[error(transparent)]
+    NoDatabase(#[from] NoDatabase),
 }
 
 /// Runs the command to its end, which is also what the exit code says.
 pub async fn run(arguments: Verify) -> ExitCode {
-    let rules = Rules { failures_until_bad: arguments.failures_until_bad };
-    let checked = verify(&arguments.database_url, &arguments.histories, rules, Report::new(arguments.findings)).await;
-    let report = match checked {
+    let report = match check(&arguments).await {
         Ok(report) => report,
         Err(error) => {
             eprintln!("lead-pipeline: {error}");
@@ -89,6 +77,11 @@ pub async fn run(arguments: Verify) -> ExitCode {
     // Nobody may be reading; the exit code still says how it went.
     let _ = print(&report, arguments.output);
     if report.counts.findings == 0 { ExitCode::SUCCESS } else { ExitCode::FAILURE }
+}
+
+async fn check(arguments: &Verify) -> Result<Report, VerifyError> {
+    let rules = Rules { failures_until_bad: arguments.failures_until_bad };
+    verify(&arguments.database.url()?, &arguments.histories, rules, Report::new(arguments.findings)).await
 }
 
 /// Checks a database, and histories of its clients.
@@ -104,17 +97,17 @@ pub async fn verify(url: &str, histories: &[PathBuf], rules: Rules, mut report: 
     Ok(report)
 }
 
-fn print(report: &Report, output: Output) -> io::Result<()> {
+fn print(report: &Report, output: Format) -> io::Result<()> {
     let mut out = io::stdout().lock();
     for finding in &report.findings {
         match output {
-            Output::Text => writeln!(out, "{finding}")?,
-            Output::Json => writeln!(out, "{}", serde_json::to_string(finding)?)?,
+            Format::Text => writeln!(out, "{finding}")?,
+            Format::Json => writeln!(out, "{}", serde_json::to_string(finding)?)?,
         }
     }
     match output {
-        Output::Text => writeln!(out, "{}", report.counts),
-        Output::Json => writeln!(out, "{}", serde_json::json!({ "summary": report.counts })),
+        Format::Text => writeln!(out, "{}", report.counts),
+        Format::Json => writeln!(out, "{}", serde_json::json!({ "summary": report.counts })),
     }
 }
 

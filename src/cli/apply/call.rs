@@ -1,8 +1,8 @@
 //! A line of the file becomes a typed call here, or a fault that says what is wrong with it.
 
-use crate::cli::contract::message;
+use crate::contract::{self, message};
 use crate::proto::{ApplyTriggerRequest, CreateLeadRequest, OverrideStageRequest};
-use prost_reflect::{DeserializeOptions, DynamicMessage, MessageDescriptor, ReflectMessage as _};
+use prost_reflect::MessageDescriptor;
 use serde::Deserialize;
 use serde::de::IgnoredAny;
 use serde_json::error::Category;
@@ -88,7 +88,6 @@ pub struct Parser {
     create_lead: MessageDescriptor,
     apply_trigger: MessageDescriptor,
     override_stage: MessageDescriptor,
-    options: DeserializeOptions,
 }
 
 impl Parser {
@@ -97,7 +96,6 @@ impl Parser {
             create_lead: message("CreateLeadRequest"),
             apply_trigger: message("ApplyTriggerRequest"),
             override_stage: message("OverrideStageRequest"),
-            options: DeserializeOptions::new().deny_unknown_fields(true),
         }
     }
 
@@ -139,13 +137,7 @@ impl Parser {
         let fault = |error: &serde_json::Error| {
             Fault::new("REQUEST_UNREADABLE", format!("{}: {}", descriptor.name(), said(error, before)))
         };
-        let mut json = serde_json::Deserializer::from_str(raw.get());
-        let message = DynamicMessage::deserialize_with_options(descriptor.clone(), &mut json, &self.options)
-            .map_err(|error| fault(&error))?;
-        json.end().map_err(|error| fault(&error))?;
-        debug_assert_eq!(message.descriptor(), *descriptor);
-        let typed = message.transcode_to::<T>();
-        typed.map_err(|error| Fault::new("REQUEST_UNREADABLE", format!("{}: {error}", descriptor.name())))
+        contract::read(descriptor, raw.get()).map_err(|error| fault(&error))
     }
 }
 

@@ -50,7 +50,7 @@ and nothing comes twice, and says so at its end.
 
 With --cursor-file the same command, given again, goes on where it ended, however it ended; --from
 then counts only for the first time. The cursor is written after its changes were: a kill in
-between prints these again, never loses any. With --output as well each change is in that file
+between prints these again, never loses any. With --output-file too each change is in that file
 exactly once: what has no cursor yet is cut off before it goes on. Standard output can't be cut, so
 a pipe's reader has to expect repeated lines after a kill (`position` within `partition` tells).
 
@@ -58,7 +58,7 @@ Examples:
   Who was won or lost, from now on:
     lead-pipeline watch --filter to-stage=WON,LOST
   Everything that ever happened, once, as JSON, resumed after every restart:
-    lead-pipeline watch --from beginning -o jsonl --cursor-file feed.cursor --output feed.jsonl
+    lead-pipeline watch --from beginning -o jsonl --cursor-file feed.cursor --output-file feed.jsonl
   All leads of an agent as they stand, then what happens to them, into a program:
     lead-pipeline watch --from snapshot --filter agent=anna -o jsonl | my-program
 
@@ -92,14 +92,14 @@ pub struct Watch {
     #[arg(long)]
     include_unchanged: bool,
     /// The form of the lines.
-    #[arg(short = 'o', long, value_enum, default_value = "text", value_name = "FORM")]
+    #[arg(short = 'o', long = "output", value_enum, default_value = "text", value_name = "FORM")]
     format: Format,
     /// Where the cursor is kept, to go on from there next time.
     #[arg(long, value_name = "FILE")]
     cursor_file: Option<PathBuf>,
     /// Write lines to this file instead of standard output, each exactly once.
     #[arg(long, value_name = "FILE", requires = "cursor_file")]
-    output: Option<PathBuf>,
+    output_file: Option<PathBuf>,
     /// Add every request and response to this file, as {"stream": NAME, "request": {...}} and
     /// {"stream": NAME, "response": {...}}, one a line.
     #[arg(long, value_name = "FILE")]
@@ -205,7 +205,7 @@ fn prepare(arguments: Watch) -> Result<(Follower, Option<PathBuf>), (u8, String)
         PlaceError::Damaged(words) => (3, words),
     })?;
     let saved = place.as_ref().and_then(PlaceFile::saved).cloned();
-    let output = match &arguments.output {
+    let output = match &arguments.output_file {
         Some(path) => Output::file(path, saved.as_ref().and_then(|place| place.output.as_ref())).map_err(failed)?,
         None => Output::Standard,
     };

@@ -22,16 +22,16 @@ impl Output {
     /// If the file isn't the one that the cursor knows.
     pub fn file(path: &Path, written: Option<&Written>) -> Result<Self, String> {
         let shown = path.display();
-        let failed = |error: io::Error| format!("can't write --output {shown}: {error}");
+        let failed = |error: io::Error| format!("can't write --output-file {shown}: {error}");
         let mut file =
             OpenOptions::new().create(true).read(true).write(true).truncate(false).open(path).map_err(failed)?;
         let metadata = file.metadata().map_err(failed)?;
         if !metadata.is_file() {
-            return Err(format!("--output {shown} isn't a file: leave it out to write to standard output"));
+            return Err(format!("--output-file {shown} isn't a file: leave it out to write to standard output"));
         }
         match file.try_lock() {
             Ok(()) => (),
-            Err(TryLockError::WouldBlock) => return Err(format!("another watch writes to --output {shown}")),
+            Err(TryLockError::WouldBlock) => return Err(format!("another watch writes to --output-file {shown}")),
             Err(TryLockError::Error(error)) => return Err(failed(error)),
         }
         let path = fs::canonicalize(path).map_err(failed)?;
@@ -41,14 +41,14 @@ impl Output {
             Some(written) if metadata.len() < written.bytes => {
                 let (has, wrote) = (metadata.len(), written.bytes);
                 return Err(format!(
-                    "--output {shown} has {has} bytes, and the cursor stands behind {wrote}: bring it back, or give \
+                    "--output-file {shown} has {has} bytes, and the cursor stands behind {wrote}: bring it back, or give \
                      the name of a new file for what follows"
                 ));
             }
             Some(written) => written.bytes,
             None if metadata.len() > 0 => {
                 return Err(format!(
-                    "--output {shown} has content that the cursor file doesn't know: give the name of a new file, or \
+                    "--output-file {shown} has content that the cursor file doesn't know: give the name of a new file, or \
                      remove it"
                 ));
             }

@@ -2,7 +2,7 @@
 //! what it stands behind was printed.
 
 use super::density::Phase;
-use crate::cli::contract::{json, message};
+use crate::contract::{Names, json, message};
 use crate::proto::WatchFilter;
 use prost_reflect::MessageDescriptor;
 use serde::{Deserialize, Serialize};
@@ -123,7 +123,7 @@ impl PlaceFile {
 /// A filter in the form of the file.
 pub fn filter_json(filter: &WatchFilter) -> String {
     let descriptor: MessageDescriptor = message("WatchFilter");
-    json(&descriptor, filter).get().to_owned()
+    json(&descriptor, filter, Names::Json).get().to_owned()
 }
 
 fn folder(path: &Path) -> &Path {

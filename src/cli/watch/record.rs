@@ -46,11 +46,11 @@ impl Record {
     }
 
     pub fn request(&self, request: &WatchStageChangesRequest) -> io::Result<()> {
-        self.recorder.asked(&self.stream, request)
+        self.recorder.request(&self.stream, request)
     }
 
     pub fn response(&self, response: &WatchStageChangesResponse) -> io::Result<()> {
-        self.recorder.told(&self.stream, response)
+        self.recorder.response(&self.stream, response)
     }
 }
 

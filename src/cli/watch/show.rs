@@ -1,7 +1,7 @@
 //! How changes and leads are printed: a line each, for people or for programs.
 
-use crate::cli::contract::{dynamic, json, message};
 use crate::cli::say::time;
+use crate::contract::{Names, dynamic, json, message};
 use crate::proto::cause::Kind;
 use crate::proto::{Actor, Cause, ContactPoint, DeadReason, Lead, Stage, StageChange, Trigger};
 use clap::ValueEnum;
@@ -40,7 +40,7 @@ impl Printer {
         }
         match self.format {
             Format::Text => self.change_in_words(change, text),
-            Format::Jsonl => push(&Line { change: json(&self.change, change) }, text),
+            Format::Jsonl => push(&Line { change: json(&self.change, change, Names::Json) }, text),
         }
     }
 
@@ -52,7 +52,7 @@ impl Printer {
         }
         match self.format {
             Format::Text => lead_in_words(lead, text),
-            Format::Jsonl => push(&Line { lead: json(&self.lead, lead) }, text),
+            Format::Jsonl => push(&Line { lead: json(&self.lead, lead, Names::Json) }, text),
         }
     }
 

@@ -123,8 +123,8 @@ impl Sink {
                 say(format_args!("fell behind by {behind} positions: reading on from the log; nothing is lost"));
             }
             Notice::SnapshotComplete => {
-                let leads = HumanCount(self.seen.leads);
-                say(format_args!("the snapshot is complete, with {leads} leads since this start"));
+                let (leads, s) = (HumanCount(self.seen.leads), if self.seen.leads == 1 { "" } else { "s" });
+                say(format_args!("the snapshot is complete, with {leads} lead{s} since this start"));
             }
         }
     }
