@@ -1,5 +1,6 @@
 //! Writes: the n-th call moves the lead n modulo their number, to and fro, so that each is a change.
 
+use super::figures::Latencies;
 use super::stage::{Stage, lead_id};
 use crate::support::requests::override_to;
 use crate::support::server::Client;
@@ -21,10 +22,9 @@ pub struct Acknowledged {
     pub answered: Instant,
 }
 
-impl Acknowledged {
-    pub fn took(&self) -> Duration {
-        self.answered - self.sent
-    }
+/// How long the calls took.
+pub fn calls(writes: &[Acknowledged]) -> Latencies {
+    writes.iter().map(|write| (write.sent, write.answered - write.sent)).collect()
 }
 
 /// Writes under way.

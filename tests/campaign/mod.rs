@@ -12,3 +12,4 @@ mod restarts;
 mod snapshot;
 mod stage;
 mod stalled_readers;
+mod subscriber;

@@ -1,6 +1,6 @@
 //! Restarts and kills in turn under load, a hundred of them; and lost history, more of it.
 
-use super::figures::{promise, say};
+use super::figures::say;
 use crate::faults::lost_history::{self, Loss, Writer, lose_history};
 use crate::faults::rolling_restart::{Scale, roll};
 use std::time::Instant;
@@ -9,9 +9,11 @@ use std::time::Instant;
 #[ignore = "takes minutes: make campaign"]
 async fn full_size_rolling_restarts_with_fifty_kills() {
     let began = Instant::now();
-    roll(Scale { leads: 64, restarts: 100, kill_each: 2, changes: 500 }).await;
-    say(format_args!("50 orderly restarts and 50 kills under load took {:.0} s", began.elapsed().as_secs_f64()));
-    promise("nothing is lost and nothing comes twice for a client that follows", true);
+    roll(Scale { leads: 64, restarts: 100, kill_each: Some(2), changes: 500 }).await;
+    say(format_args!(
+        "50 orderly restarts and 50 kills under load in {:.0} s: nothing lost, nothing twice",
+        began.elapsed().as_secs_f64()
+    ));
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
@@ -26,5 +28,4 @@ async fn full_size_lost_history() {
             }
         }
     }
-    promise("lost history is told", true);
 }

@@ -2,6 +2,7 @@
 
 use crate::support::cluster::fresh_database;
 use crate::support::folder::Folder;
+use crate::support::log::heads;
 use crate::support::process::Process;
 use crate::support::requests::{batch, batch_results, create};
 use crate::support::server::{Client, Database, endpoint};
@@ -116,10 +117,7 @@ impl Stage {
 
     /// The heads as the database has them.
     pub async fn heads(&self) -> BTreeMap<i32, i64> {
-        let Database(mut connection) = Database::connect(&self.url).await;
-        let rows: Vec<(i32, i64)> =
-            sqlx::query_as("select partition, position from heads").fetch_all(&mut connection).await.expect("heads");
-        rows.into_iter().collect()
+        heads(&self.url).await
     }
 
     /// The server's memory, and from now on the most that it has.

@@ -16,7 +16,7 @@ use crate::support::checker::RULES;
 /// Checks a database and one history.
 async fn checked(url: &str, lines: &[Line]) -> Report {
     let file = tempfile::NamedTempFile::new().expect("a file");
-    fs::write(file.path(), lines.iter().flat_map(|line| line.json()).collect::<Vec<_>>()).expect("written");
+    fs::write(file.path(), lines.iter().flat_map(Line::json).collect::<Vec<_>>()).expect("written");
     let report = Report::new(1000);
     verify(url, &[file.path().into()], RULES, report).await.expect("both can be read")
 }

@@ -116,9 +116,9 @@ impl Parser {
 
     fn call(&self, line: &str, envelope: &Envelope<'_>) -> Result<Call, Fault> {
         Ok(match envelope.call.as_ref() {
-            "CreateLead" => Call::CreateLead(self.request(&self.create_lead, line, envelope.request)?),
-            "ApplyTrigger" => Call::ApplyTrigger(self.request(&self.apply_trigger, line, envelope.request)?),
-            "OverrideStage" => Call::OverrideStage(self.request(&self.override_stage, line, envelope.request)?),
+            "CreateLead" => Call::CreateLead(request(&self.create_lead, line, envelope.request)?),
+            "ApplyTrigger" => Call::ApplyTrigger(request(&self.apply_trigger, line, envelope.request)?),
+            "OverrideStage" => Call::OverrideStage(request(&self.override_stage, line, envelope.request)?),
             other => {
                 let other: String = other.chars().take(64).collect();
                 let message = format!("call is {other:?}: it must be CreateLead, ApplyTrigger or OverrideStage");
@@ -126,19 +126,18 @@ impl Parser {
             }
         })
     }
+}
 
-    fn request<T: prost::Message + Default>(
-        &self,
-        descriptor: &MessageDescriptor,
-        line: &str,
-        raw: &RawValue,
-    ) -> Result<T, Fault> {
-        let before = raw.get().as_ptr().addr() - line.as_ptr().addr();
-        let fault = |error: &serde_json::Error| {
-            Fault::new("REQUEST_UNREADABLE", format!("{}: {}", descriptor.name(), said(error, before)))
-        };
-        contract::read(descriptor, raw.get()).map_err(|error| fault(&error))
-    }
+fn request<T: prost::Message + Default>(
+    descriptor: &MessageDescriptor,
+    line: &str,
+    raw: &RawValue,
+) -> Result<T, Fault> {
+    let before = raw.get().as_ptr().addr() - line.as_ptr().addr();
+    let fault = |error: &serde_json::Error| {
+        Fault::new("REQUEST_UNREADABLE", format!("{}: {}", descriptor.name(), said(error, before)))
+    };
+    contract::read(descriptor, raw.get()).map_err(|error| fault(&error))
 }
 
 impl Call {
