@@ -4,15 +4,16 @@ mod path;
 pub mod program;
 mod real;
 
+use crate::support::wait::eventually;
 use lead_pipeline::proto::lead_pipeline_client::LeadPipelineClient;
 use lead_pipeline::proto::{GetLeadRequest, ListLeadsRequest, Stage};
 use path::Path;
-use program::{Ended, Run, apply, gzip};
+use program::{apply, gzip, start};
+use rustix::process::Signal;
 use serde_json::{Value, json};
 use std::collections::BTreeMap;
 use std::fs;
 use std::sync::atomic::Ordering;
-use std::time::Duration;
 use tempfile::TempDir;
 use tokio::net::TcpListener;
 use tonic::transport::Channel;
@@ -42,12 +43,9 @@ async fn lead(address: &str, lead_id: &str) -> Option<(Stage, i32)> {
     Some((lead.stage(), lead.version))
 }
 
-/// Waits until there is a lead. Asked at intervals: a busy loop would take the time that it waits for.
+/// Waits until there is a lead.
 async fn appears(address: &str, lead_id: &str) {
-    let mut ticks = tokio::time::interval(Duration::from_millis(10));
-    while lead(address, lead_id).await.is_none() {
-        ticks.tick().await;
-    }
+    eventually("a lead", async || lead(address, lead_id).await).await;
 }
 
 /// Checks where the leads of the journeys are.
@@ -114,14 +112,14 @@ async fn standard_input_is_applied_while_it_comes_in() {
     let (server, folder) = (crate::support::server::server().await, folder());
     let address = format!("http://{}", server.address());
     let text = journeys("stdin");
-    let mut run = Run::start(folder.path(), &address, &["-"]);
+    let mut run = start(folder.path(), &address, &["-"]);
     let (first, rest) = text.split_at(text.find('\n').expect("lines") + 1);
     run.feed(first.as_bytes()).await;
     appears(&address, "stdin-1").await;
     run.feed(rest.as_bytes()).await;
     run.ended().await.applied(&FIRST);
     assert_ends(&address, "stdin").await;
-    let mut run = Run::start(folder.path(), &address, &["-"]);
+    let mut run = start(folder.path(), &address, &["-"]);
     run.feed(&gzip(text.as_bytes())).await;
     run.ended().await.applied(&SECOND);
 }
@@ -144,8 +142,7 @@ async fn rejected_lines_are_kept_with_their_error_and_can_be_applied_again() {
     bytes.extend(b"\n\xff\xfe\n");
     bytes.extend([b'x'].repeat(500));
     fs::write(folder.path().join("calls"), bytes).expect("a file");
-    let ended = apply(folder.path(), &address, &["calls", "--line-bytes", "200"]).await;
-    assert_eq!(ended.code, Some(1), "{ended:?}");
+    let ended = apply(folder.path(), &address, &["calls", "--line-bytes", "200"]).await.with(1);
     assert_eq!((ended.counts()["created"], ended.counts()["moved"], ended.counts()["refused"]), (1, 1, 7), "{ended:?}");
     assert_eq!(lead(&address, "bad-1").await, Some((Stage::Contacted, 2)));
 
@@ -191,9 +188,9 @@ async fn a_cut_gzip_is_applied_as_far_as_it_goes_and_fails() {
     let address = format!("http://{}", server.address());
     let bytes = gzip(journeys("cut").as_bytes());
     fs::write(folder.path().join("cut"), &bytes[..bytes.len() - 9]).expect("a file");
-    let ended = apply(folder.path(), &address, &["cut"]).await;
-    assert_eq!((ended.code, ended.counts()["refused"]), (Some(1), 0), "{ended:?}");
-    assert!(ended.stderr.contains("can't read cut on after line") && ended.stderr.contains("cut off"), "{ended:?}");
+    let ended = apply(folder.path(), &address, &["cut"]).await.with(1);
+    let ended = ended.saying("can't read cut on after line").saying("cut off");
+    assert_eq!(ended.counts()["refused"], 0, "{ended:?}");
     assert!(lead(&address, "cut-1").await.is_some());
 }
 
@@ -210,12 +207,9 @@ async fn arguments_that_make_no_sense_are_refused() {
         (&["."], 1, "can't read .: is a directory"),
     ];
     for (arguments, code, words) in cases {
-        let ended = apply(folder.path(), "127.0.0.1:1", arguments).await;
-        assert_eq!(ended.code, Some(code), "{arguments:?}: {ended:?}");
-        assert!(ended.stderr.contains(words), "{arguments:?}: {ended:?}");
+        apply(folder.path(), "127.0.0.1:1", arguments).await.with(code).saying(words);
     }
-    let ended = apply(folder.path(), "https://127.0.0.1:1", &["calls"]).await;
-    assert_eq!(ended.code, Some(2), "{ended:?}");
+    apply(folder.path(), "https://127.0.0.1:1", &["calls"]).await.with(2);
 }
 
 #[tokio::test]
@@ -228,15 +222,14 @@ async fn a_server_that_is_down_is_waited_for_and_a_broken_connection_costs_nothi
     let listener = TcpListener::bind("127.0.0.1:0").await.expect("a free port");
     let way = listener.local_addr().expect("its address");
     drop(listener);
-    let mut run = Run::start(folder.path(), &way.to_string(), &["calls", "--connections", "2", "--in-flight", "16"]);
+    let mut run = start(folder.path(), &way.to_string(), &["calls", "--connections", "2", "--in-flight", "16"]);
     run.says("doesn't take calls now").await;
     let listener = TcpListener::bind(way).await.expect("the port is still free");
     let path = Path { listener, server: server.address(), cuts: 4, cut_after: 20_000 };
     let cut = path.open();
     run.says("takes calls again").await;
-    let ended = run.ended().await;
+    let ended = run.ended().await.with(0);
 
-    assert_eq!(ended.code, Some(0), "{ended:?}");
     assert_eq!(cut.load(Ordering::Relaxed), 4, "{ended:?}");
     assert!(ended.counts()["retries"] > 0, "{ended:?}");
     for number in 0..40 {
@@ -251,11 +244,7 @@ async fn a_server_that_never_answers_ends_the_run() {
     let listener = TcpListener::bind("127.0.0.1:0").await.expect("a free port");
     let address = listener.local_addr().expect("its address").to_string();
     let arguments = ["calls", "--retry-for", "300ms", "--timeout", "100ms"];
-    let ended: Ended = tokio::time::timeout(Duration::from_secs(20), apply(folder.path(), &address, &arguments))
-        .await
-        .expect("it gives up");
-    assert_eq!(ended.code, Some(1), "{ended:?}");
-    assert!(ended.stderr.contains("gave up"), "{ended:?}");
+    apply(folder.path(), &address, &arguments).await.with(1).saying("gave up");
     // Each lead's first call may have been applied: the lines are kept with the id that they were sent under.
     let found = rejects(&folder, "calls.rejects.ndjson");
     assert_eq!(found.len(), 3, "{found:?}");
@@ -269,12 +258,10 @@ async fn an_interrupted_run_and_a_second_one_end_the_same() {
     let address = format!("http://{}", server.address());
     let text: String = (0..JOURNEYS).map(|number| journeys(&format!("int{number}"))).collect();
     fs::write(folder.path().join("calls"), text).expect("a file");
-    let run = Run::start(folder.path(), &address, &["calls"]);
+    let run = start(folder.path(), &address, &["calls"]);
     appears(&address, "int10-2").await;
-    run.interrupt();
-    let ended = run.ended().await;
-    assert_eq!(ended.code, Some(130), "{ended:?}");
-    assert!(ended.stderr.contains("interrupted"), "{ended:?}");
+    run.send(Signal::INT);
+    let ended = run.ended().await.with(130).saying("interrupted");
     let counts = ended.counts();
     let done = counts["created"] + counts["moved"] + counts["no change"];
     assert!(done > 0 && done < 15 * JOURNEYS as u64, "{ended:?}");
@@ -296,13 +283,11 @@ async fn a_second_interrupt_ends_at_once() {
     fs::write(folder.path().join("calls"), JOURNEYS).expect("a file");
     let silent = TcpListener::bind("127.0.0.1:0").await.expect("a free port");
     let address = silent.local_addr().expect("its address").to_string();
-    let mut run = Run::start(folder.path(), &address, &["calls", "--timeout", "1h"]);
+    let mut run = start(folder.path(), &address, &["calls", "--timeout", "1h"]);
     let connection = silent.accept().await.expect("a connection");
-    run.interrupt();
+    run.send(Signal::INT);
     run.says("stopping").await;
-    run.interrupt();
-    let ended = tokio::time::timeout(Duration::from_secs(20), run.ended()).await.expect("it ends at once");
-    assert_eq!(ended.code, Some(130), "{ended:?}");
-    assert!(ended.stderr.contains("calls have no answer"), "{ended:?}");
+    run.send(Signal::INT);
+    run.ended().await.with(130).saying("calls have no answer");
     drop(connection);
 }

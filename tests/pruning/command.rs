@@ -1,6 +1,6 @@
 //! The arguments of the command, and the databases it works on.
 
-use super::program::{ended, now, prune, start};
+use super::program::{now, prune, start};
 use crate::support::cluster::fresh_database;
 use crate::support::folder::Folder;
 use crate::support::requests::created;
@@ -11,8 +11,7 @@ use lead_pipeline::store::embedded::{DATABASE, EmbeddedPostgres, Settings};
 async fn a_time_to_come_is_refused() {
     let server = server().await;
     let ended = prune(server.database_url(), &["--before", "2999-01-01T00:00:00Z", "--yes"]).await;
-    assert_eq!(ended.code, Some(2), "{ended:?}");
-    assert!(ended.stderr.contains("--before 2999-01-01T00:00:00.000000Z is in the future"), "{ended:?}");
+    ended.with(2).saying("--before 2999-01-01T00:00:00.000000Z is in the future");
 }
 
 #[tokio::test]
@@ -24,18 +23,14 @@ async fn wrong_arguments_are_named() {
         (&["--before", "90d", "--chunk", "0"], "--chunk"),
         (&["--before", "90d", "-o", "xml"], "--output"),
     ] {
-        let ended = prune("postgres://localhost/none", arguments).await;
-        assert_eq!(ended.code, Some(2), "{ended:?}");
-        assert!(ended.stderr.contains(named), "{ended:?}");
+        prune("postgres://localhost/none", arguments).await.with(2).saying(named);
     }
 }
 
 #[tokio::test]
 async fn a_database_of_something_else_is_left_alone() {
     let url = fresh_database().await;
-    let ended = prune(&url, &["--before", "90d", "--yes"]).await;
-    assert_eq!(ended.code, Some(1), "{ended:?}");
-    assert!(ended.stderr.contains("holds no pipeline"), "{ended:?}");
+    prune(&url, &["--before", "90d", "--yes"]).await.with(1).saying("holds no pipeline");
     let tables = "select count(*) from information_schema.tables where table_schema = 'public'";
     assert_eq!(Database::connect(&url).await.number(tables).await, 0, "nothing was made in it");
 }
@@ -54,8 +49,7 @@ async fn a_database_of_another_version_is_refused() {
         ),
     ] {
         database.run(change).await;
-        let ended = prune(&url, &["--before", "90d"]).await;
-        assert!(ended.code == Some(1) && ended.stderr.contains(told), "{ended:?}");
+        prune(&url, &["--before", "90d"]).await.with(1).saying(told);
     }
 }
 
@@ -64,9 +58,8 @@ async fn the_servers_own_postgres_is_found_while_it_runs() {
     let folder = Folder::new().expect("a folder");
     let data_dir = folder.path().join("data");
     let arguments = ["--data-dir", data_dir.to_str().expect("UTF-8"), "--before"];
-    let none = ended(start(&[&arguments[..], &["90d"]].concat())).await;
-    assert_eq!(none.code, Some(1), "{none:?}");
-    assert!(none.stderr.contains("no Postgres runs in") && none.stderr.contains("--database-url"), "{none:?}");
+    let run = async |more: &[&str]| start(&[&arguments[..], more].concat()).ended().await;
+    run(&["90d"]).await.with(1).saying("no Postgres runs in").saying("--database-url");
     assert!(!data_dir.exists(), "nothing is made");
 
     let settings = Settings { durable: false, max_connections: 20, shared_buffers_mib: 16, ..Settings::new(&data_dir) };
@@ -75,11 +68,9 @@ async fn the_servers_own_postgres_is_found_while_it_runs() {
     let server = server_on(&postgres.url(DATABASE), &[]).await;
     created(&mut server.client(), "lead-1").await;
     let before = now(server.database_url()).await;
-    let found = ended(start(&[&arguments[..], &[&before, "-o", "json", "--yes"]].concat())).await;
-    assert_eq!(found.code, Some(0), "{found:?}");
+    let found = run(&[&before, "-o", "json", "--yes"]).await.with(0);
     assert_eq!(found.document()["pruned"]["entries"], 1);
     server.stop().await;
     postgres.stop().await.expect("Postgres stops");
-    let stopped = ended(start(&[&arguments[..], &["90d"]].concat())).await;
-    assert!(stopped.code == Some(1) && stopped.stderr.contains("no Postgres runs in"), "{stopped:?}");
+    run(&["90d"]).await.with(1).saying("no Postgres runs in");
 }

@@ -45,8 +45,7 @@ async fn a_dry_run_tells_what_would_go_and_changes_nothing() {
     history(&mut server.client()).await;
     let before = now(url).await;
     let stored = content(url).await;
-    let ended = prune(url, &["--before", &before]).await;
-    assert_eq!(ended.code, Some(0), "{ended:?}");
+    let ended = prune(url, &["--before", &before]).await.with(0);
     let total = ended.stdout.lines().find(|line| line.trim_start().starts_with("total")).expect("a total");
     assert_eq!(total.split_whitespace().collect::<Vec<_>>(), ["total", "60", "48", "12"], "{ended:?}");
     assert!(ended.stdout.contains("Nothing was changed."), "{ended:?}");
@@ -77,8 +76,7 @@ async fn only_what_was_recorded_before_the_time_goes() {
     let heads = "select sum(position) from heads";
     let position = Database::connect(url).await.number(heads).await;
     let ended = prune(url, &["--before", &before, "--yes", "--output=json", "--chunk=4"]).await;
-    assert_eq!(ended.code, Some(0), "{ended:?}");
-    let document = ended.document();
+    let document = ended.with(0).document();
     assert_eq!((&document["pruned"]["entries"], &document["pruned"]["complete"]), (&json!(60), &json!(true)));
     assert_eq!(check(url).await, Sound { leads: 12, entries: 6 });
     assert_eq!(Database::connect(url).await.number("select sum(floor) from heads").await, 60);
@@ -91,7 +89,7 @@ async fn only_what_was_recorded_before_the_time_goes() {
     assert_eq!(Database::connect(url).await.number(heads).await, position + 1);
     assert_eq!(check(url).await, Sound { leads: 12, entries: 7 });
     // The same again finds nothing left of it.
-    let again = prune(url, &["--before", &before, "--yes"]).await;
-    assert!(again.code == Some(0) && again.stdout.contains("\n0 entries pruned"), "{again:?}");
+    let again = prune(url, &["--before", &before, "--yes"]).await.with(0);
+    assert!(again.stdout.contains("\n0 entries pruned"), "{again:?}");
     assert_eq!(entries(url).await, 7);
 }

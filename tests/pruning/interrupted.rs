@@ -1,12 +1,11 @@
 //! A prune that is cut off, and run again.
 
-use super::program::{ended, entries, now, prune, prune_all, start, until_waiting};
+use super::program::{entries, now, prune, prune_all, start, until_waiting};
 use crate::support::checker::{Sound, check};
 use crate::support::load::{create_leads, leads, request, send};
 use crate::support::server::{Server, server};
-use crate::support::wait::{eventually, within};
-use rustix::process::{Pid, Signal, kill_process};
-use tokio::io::{AsyncBufReadExt as _, BufReader};
+use crate::support::wait::eventually;
+use rustix::process::Signal;
 
 /// A server with a history: 40 leads, of 11 entries each.
 async fn with_history() -> Server {
@@ -32,9 +31,10 @@ async fn killed_in_the_middle_it_is_run_again() {
         database.run(&lock).await;
         let before = now(url).await;
         let kept = entries(url).await;
-        let mut child = start(&["--database-url", url, "--before", &before, "--yes", "--chunk=1"]);
+        let run = start(&["--database-url", url, "--before", &before, "--yes", "--chunk=1"]);
         eventually("some of it to be pruned", async || (entries(url).await < kept).then_some(())).await;
-        child.kill().await.expect("killed");
+        run.send(Signal::KILL);
+        assert_eq!(run.ended().await.code, None, "killed");
         database.unlock().await;
         // Its session ends with the statement that was under way.
         let sessions = "select count(*) from pg_stat_activity where datname = current_database()
@@ -57,16 +57,13 @@ async fn a_signal_ends_it_between_two_statements() {
     let before = now(url).await;
     database.run("begin; select from heads where partition = 2 for update").await;
     let arguments = ["--database-url", url, "--before", &before, "--yes", "--chunk=1", "--output=json"];
-    let mut child = start(&arguments);
+    let mut run = start(&arguments);
     until_waiting(&mut looks, 1).await;
-    let mut stderr = BufReader::new(child.stderr.take().expect("it is piped")).lines();
-    let pid = child.id().and_then(|id| Pid::from_raw(id.cast_signed())).expect("it runs");
-    kill_process(pid, Signal::INT).expect("the signal is sent");
-    let line = within("a word about the signal", stderr.next_line()).await.expect("UTF-8").expect("a line");
-    assert!(line.contains("stopping after this statement"), "{line}");
+    run.send(Signal::INT);
+    run.says("stopping after this statement").await;
     database.unlock().await;
-    let ended = ended(child).await;
-    assert_eq!(ended.code, Some(130), "{ended:?}");
+    let ended = run.ended().await.with(130);
+    assert!(ended.stderr.starts_with("lead-pipeline: stopping after this statement"), "{ended:?}");
     let document = ended.document();
     assert_eq!(document["pruned"]["complete"], false, "{document}");
     let pruned = document["pruned"]["entries"].as_i64().expect("a number");

@@ -1,59 +1,23 @@
 //! The program `lead-pipeline prune` as an operator runs it.
 
+use crate::support::command::{Ended, Run};
 use crate::support::server::Database;
-use crate::support::wait::{eventually, within};
-use serde_json::Value;
-use std::process::Stdio;
-use tokio::process::{Child, Command};
+use crate::support::wait::eventually;
 
-/// How a run ended.
-#[derive(Debug)]
-pub struct Ended {
-    pub code: Option<i32>,
-    pub stdout: String,
-    pub stderr: String,
-}
-
-impl Ended {
-    /// What it printed with `--output json`.
-    #[track_caller]
-    pub fn document(&self) -> Value {
-        serde_json::from_str(&self.stdout).unwrap_or_else(|error| panic!("no JSON ({error}): {self:?}"))
-    }
-}
-
-/// Starts it; killed when dropped.
-pub fn start(arguments: &[&str]) -> Child {
-    Command::new(env!("CARGO_BIN_EXE_lead-pipeline"))
-        .arg("prune")
-        .args(arguments)
-        .env_remove("DATABASE_URL")
-        .env_remove("LEAD_PIPELINE_DATA_DIR")
-        .stdin(Stdio::null())
-        .stdout(Stdio::piped())
-        .stderr(Stdio::piped())
-        .kill_on_drop(true)
-        .spawn()
-        .expect("the program starts")
-}
-
-/// Waits for its end.
-pub async fn ended(child: Child) -> Ended {
-    let output = within("the end of a prune", child.wait_with_output()).await.expect("its output");
-    let text = |bytes: Vec<u8>| String::from_utf8(bytes).expect("UTF-8");
-    Ended { code: output.status.code(), stdout: text(output.stdout), stderr: text(output.stderr) }
+/// Starts it.
+pub fn start(arguments: &[&str]) -> Run {
+    Run::start(".", &[&["prune"], arguments].concat())
 }
 
 /// Runs it to its end.
 pub async fn prune(url: &str, arguments: &[&str]) -> Ended {
-    ended(start(&[&["--database-url", url], arguments].concat())).await
+    start(&[&["--database-url", url], arguments].concat()).ended().await
 }
 
 /// Prunes everything that is recorded by now, and returns how many entries that were.
 pub async fn prune_all(url: &str) -> i64 {
     let now = now(url).await;
-    let ended = prune(url, &["--before", &now, "--yes", "--output=json"]).await;
-    assert_eq!(ended.code, Some(0), "{ended:?}");
+    let ended = prune(url, &["--before", &now, "--yes", "--output=json"]).await.with(0);
     ended.document()["pruned"]["entries"].as_i64().expect("a number")
 }
 

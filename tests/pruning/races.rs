@@ -1,7 +1,7 @@
 //! A write that waits for its partition's head row looks with a snapshot from before the wait. Meanwhile its request may
 //! be pruned, or even be recorded and pruned: it has one effect all the same.
 
-use super::program::{ended, now, start, until_waiting};
+use super::program::{now, start, until_waiting};
 use crate::support::checker::{Sound, check};
 use crate::support::cluster::fresh_database;
 use crate::support::requests::{created, lead, message_sent, trigger};
@@ -36,7 +36,7 @@ async fn a_request_that_is_pruned_while_its_retry_waits_is_replayed() {
     let retries = [send(&client, &request), send(&replica.client(), &request)];
     until_waiting(&mut looks, 3).await;
     database.unlock().await;
-    assert_eq!(ended(prune).await.code, Some(0));
+    prune.ended().await.with(0);
     for retry in retries {
         let answer = retry.await.expect("no panic");
         assert_eq!((answer.replayed, answer.outcome()), (true, Outcome::Moved), "{answer:?}");

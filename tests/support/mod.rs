@@ -1,7 +1,8 @@
-//! What several tests need: servers, requests, a watcher that checks its own proof, and a checker of whole databases.
+//! What several tests need: servers, commands, requests, a watcher that checks its own proof, a checker of databases.
 
 pub mod checker;
 pub mod cluster;
+pub mod command;
 pub mod errors;
 pub mod folder;
 pub mod follower;

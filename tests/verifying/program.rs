@@ -4,27 +4,19 @@ use super::scene::{Scene, scene};
 use crate::apply::JOURNEYS;
 use crate::apply::program::apply;
 use crate::support::cluster::fresh_database;
+use crate::support::command::{Ended, Run};
 use crate::support::server::{Database, server};
 use std::fs;
 use std::path::Path;
-use std::process::Output;
-use tokio::process::Command;
 
-async fn run(url: &str, arguments: &[&str]) -> Output {
-    let mut command = Command::new(env!("CARGO_BIN_EXE_lead-pipeline"));
-    command.arg("verify").args(arguments).env("DATABASE_URL", url).kill_on_drop(true);
-    command.output().await.expect("the program runs")
-}
-
-fn text(bytes: &[u8]) -> &str {
-    std::str::from_utf8(bytes).expect("UTF-8")
+async fn verify(url: &str, arguments: &[&str]) -> Ended {
+    Run::start_with(&[("DATABASE_URL", url)], ".", &[&["verify"], arguments].concat()).ended().await
 }
 
 /// Applies the journeys, with a history.
 async fn recorded(folder: &Path, address: &str, arguments: &[&str]) {
     let arguments = [&["calls", "--record", "history"], arguments].concat();
-    let ended = apply(folder, address, &arguments).await;
-    assert_eq!(ended.code, Some(0), "{ended:?}");
+    apply(folder, address, &arguments).await.with(0);
 }
 
 #[tokio::test]
@@ -41,22 +33,17 @@ async fn a_recorded_file_is_verified_and_a_lost_write_is_printed() {
     assert_eq!(lines.lines().count(), 2 * JOURNEYS.lines().count());
     let url = server.database_url().to_owned();
 
-    let sound = run(&url, &[history]).await;
-    assert_eq!(sound.status.code(), Some(0), "{sound:?}");
-    let said = text(&sound.stdout);
-    assert!(
-        said.starts_with("0 findings: 16 entries of 3 leads (3 folded) in 4 partitions; 30 calls acknowledged"),
-        "{said}"
-    );
+    let sound = verify(&url, &[history]).await.with(0);
+    let counts = "0 findings: 16 entries of 3 leads (3 folded) in 4 partitions; 30 calls acknowledged";
+    assert!(sound.stdout.starts_with(counts), "{sound:?}");
 
     let cut = r#"{"call":"CreateLead","request":{"lead_id":"small-1"}"#;
     let created = lines.lines().find(|line| line.starts_with(r#"{"call":"CreateLead","request":{"lead_id":"small-1""#));
     let made_up = created.expect("its creation").replace("\"small-1\"", "\"nobody\"");
     fs::write(history, format!("{lines}{made_up}\n{cut}")).expect("written");
-    let unsound = run(&url, &["-o", "json", history]).await;
-    assert_eq!(unsound.status.code(), Some(1), "{unsound:?}");
-    let printed: Vec<serde_json::Value> =
-        text(&unsound.stdout).lines().map(|line| serde_json::from_str(line).expect("JSON")).collect();
+    let unsound = verify(&url, &["-o", "json", history]).await.with(1);
+    let lines = unsound.stdout.lines();
+    let printed: Vec<serde_json::Value> = lines.map(|line| serde_json::from_str(line).expect("JSON")).collect();
     assert_eq!(printed[0]["kind"], "write_lost", "{printed:?}");
     assert_eq!(printed[0]["where"], format!("{history}:31"));
     let summary = &printed.last().expect("a summary")["summary"];
@@ -71,11 +58,9 @@ async fn findings_are_limited_and_counted() {
     let Scene { url, .. } = scene().await;
     let url = crate::support::cluster::copy_of(url).await;
     Database::connect(&url).await.run("update leads set email_failures = 7").await;
-    let ended = run(&url, &["--findings", "3"]).await;
-    assert_eq!(ended.status.code(), Some(1), "{ended:?}");
-    let said = text(&ended.stdout);
-    assert_eq!(said.matches("lead_differs: lead lead-").count(), 3, "{said}");
-    assert!(said.lines().last().is_some_and(|line| line.starts_with("10 findings: ")), "{said}");
+    let ended = verify(&url, &["--findings", "3"]).await.with(1);
+    assert_eq!(ended.stdout.matches("lead_differs: lead lead-").count(), 3, "{ended:?}");
+    assert!(ended.lines().last().is_some_and(|line| line.starts_with("10 findings: ")), "{ended:?}");
 }
 
 #[tokio::test]
@@ -92,9 +77,7 @@ async fn what_cannot_be_checked_is_said() {
         (served.database_url(), vec![history], "history:1: call is \"GetLead\""),
         (served.database_url(), vec!["/none/such"], "can't read /none/such"),
     ] {
-        let ended = run(url, &arguments).await;
-        assert_eq!(ended.status.code(), Some(2), "{ended:?}");
-        let stderr = text(&ended.stderr);
-        assert!(stderr.contains(said) && !stderr.contains("secret"), "{stderr}");
+        let ended = verify(url, &arguments).await.with(2).saying(said);
+        assert!(!ended.stderr.contains("secret"), "{ended:?}");
     }
 }

@@ -1,6 +1,6 @@
 //! How a watch ends: by a signal, with its reader, by a cursor that is of no use, by a stream that isn't dense.
 
-use super::program::{Run, watch};
+use super::program::{start, watch};
 use crate::support::requests::{applied, created, message_sent, overridden};
 use crate::support::server::{Server, server_with};
 use lead_pipeline::proto::Stage;
@@ -25,7 +25,7 @@ async fn with_cursor_file() -> (Server, TempDir) {
 async fn a_signal_ends_it_in_order() {
     let (server, folder) = with_cursor_file().await;
     for (signal, code) in [(Signal::INT, 130), (Signal::TERM, 143)] {
-        let mut run = Run::start(folder.path(), &server.address(), &["--cursor-file", "cursor"]);
+        let mut run = start(folder.path(), &server.address(), &["--cursor-file", "cursor"]);
         run.says("caught up").await;
         overridden(&mut server.client(), "lead-1", if code == 130 { Stage::Lost } else { Stage::New }).await;
         run.line().await;
@@ -40,14 +40,14 @@ async fn a_signal_ends_it_in_order() {
 async fn it_ends_quietly_with_its_reader() {
     let (server, folder) = with_cursor_file().await;
     // While there is nothing to print.
-    let mut run = Run::start(folder.path(), &server.address(), &["--from", "beginning"]);
+    let mut run = start(folder.path(), &server.address(), &["--from", "beginning"]);
     run.line().await;
     run.says("caught up").await;
     run.close();
     let ended = run.ended().await.with(0);
     assert!(!ended.stderr.contains("watched"), "{ended:?}");
     // Before there is anything.
-    let mut run = Run::start(folder.path(), &server.address(), &["--from", "beginning"]);
+    let mut run = start(folder.path(), &server.address(), &["--from", "beginning"]);
     run.close();
     let ended = run.ended().await.with(0);
     assert!(!ended.stderr.contains("watched"), "{ended:?}");
@@ -66,7 +66,7 @@ async fn a_cursor_of_history_that_was_lost_ends_it() {
 #[tokio::test]
 async fn history_that_is_lost_while_it_watches_ends_it_too() {
     let (server, folder) = with_cursor_file().await;
-    let mut run = Run::start(folder.path(), &server.address(), &["--cursor-file", "cursor"]);
+    let mut run = start(folder.path(), &server.address(), &["--cursor-file", "cursor"]);
     run.says("caught up").await;
     created(&mut server.client(), "lead-2").await;
     run.line().await;

@@ -1,6 +1,6 @@
 //! What is printed: lines for people, JSON for programs, the history for those who check it.
 
-use super::program::{Run, positions, watch};
+use super::program::{positions, start, watch};
 use crate::support::requests::{applied, create, created, message_sent, overridden, override_to, trigger};
 use crate::support::server::{Server, server_with};
 use lead_pipeline::proto::Stage;
@@ -35,7 +35,7 @@ fn timeless(line: &str) -> &str {
 async fn people_get_a_line_a_change() {
     let (server, folder) = with_history().await;
     let ended = watch(folder.path(), &server.address(), &["--from", "beginning", "--until-caught-up"]).await.with(0);
-    let lines: Vec<&str> = ended.stdout.iter().map(|line| timeless(line)).collect();
+    let lines: Vec<&str> = ended.stdout.lines().map(timeless).collect();
     let expected = [
         "lead-1  (none) -> NEW  created (email, phone)  by service unknown",
         "lead-1  NEW -> CONTACTED  message_sent  by service unknown",
@@ -53,8 +53,8 @@ async fn programs_get_the_contracts_json() {
     let (server, folder) = with_history().await;
     let arguments = ["--from", "beginning", "--until-caught-up", "--include-unchanged", "-o", "jsonl"];
     let ended = watch(folder.path(), &server.address(), &arguments).await.with(0);
-    assert_eq!(positions(ended.stdout.iter().map(String::as_str)), (1..=5).map(|n| (0, n)).collect::<Vec<_>>());
-    let third: Value = serde_json::from_str(&ended.stdout[3]).expect("JSON");
+    assert_eq!(positions(&ended.stdout), (1..=5).map(|n| (0, n)).collect::<Vec<_>>());
+    let third: Value = serde_json::from_str(ended.lines()[3]).expect("JSON");
     assert_eq!(third["change"]["toStage"], "STAGE_WON");
     assert_eq!(third["change"]["actor"], json!({"kind": "ACTOR_KIND_PERSON", "id": "mia@sales"}));
     assert_eq!(third.as_object().map(serde_json::Map::len), Some(1), "the change and nothing else");
@@ -73,7 +73,7 @@ async fn a_filter_shows_what_it_says() {
     for (filter, expected) in cases {
         let arguments = [&["--from", "beginning", "--until-caught-up", "-o", "jsonl"], filter].concat();
         let ended = watch(folder.path(), &server.address(), &arguments).await.with(0);
-        let found: Vec<i64> = positions(ended.stdout.iter().map(String::as_str)).iter().map(|place| place.1).collect();
+        let found: Vec<i64> = positions(&ended.stdout).iter().map(|place| place.1).collect();
         assert_eq!(found, expected, "{filter:?}");
         ended.saying("positions 1..5 covered without a gap");
     }
@@ -83,15 +83,15 @@ async fn a_filter_shows_what_it_says() {
 async fn what_happens_now_is_printed_now_and_a_count_ends_it() {
     let (server, folder) = with_history().await;
     let mut client = server.client();
-    let mut run = Run::start(folder.path(), &server.address(), &["--count", "2"]);
+    let mut run = start(folder.path(), &server.address(), &["--count", "2"]);
     run.says("caught up").await;
     overridden(&mut client, "lead-2", Stage::Lost).await;
     assert_eq!(timeless(&run.line().await), "lead-2  NEW -> LOST  override  by person mia@sales");
     overridden(&mut client, "lead-2", Stage::New).await;
     let ended = run.ended().await.with(0).saying("positions 6..7 covered without");
-    assert_eq!(ended.stdout.len(), 2);
+    assert_eq!(ended.lines().len(), 2);
     let three = watch(folder.path(), &server.address(), &["--from", "beginning", "--count", "3"]).await.with(0);
-    assert_eq!(three.stdout.len(), 3, "exactly, though the response has more");
+    assert_eq!(three.lines().len(), 3, "exactly, though the response has more");
 }
 
 #[tokio::test]

@@ -1,6 +1,6 @@
 //! A watch that is killed goes on where it was: with an output file each change is there once, however often it dies.
 
-use super::program::{Run, positions, watch};
+use super::program::{positions, start, watch};
 use crate::support::cluster::fresh_database;
 use crate::support::load::{create_leads, leads, request, send};
 use crate::support::process::Process;
@@ -22,8 +22,7 @@ const OUTPUT: [&str; 9] =
 /// Every change there is, from one watch that wasn't disturbed.
 async fn whole_history(folder: &Path, address: &str) -> BTreeSet<(i64, i64)> {
     let arguments = ["--from", "beginning", "--include-unchanged", "-o", "jsonl", "--until-caught-up"];
-    let ended = watch(folder, address, &arguments).await.with(0);
-    let all = positions(ended.stdout.iter().map(String::as_str));
+    let all = positions(&watch(folder, address, &arguments).await.with(0).stdout);
     let distinct: BTreeSet<_> = all.iter().copied().collect();
     assert_eq!(distinct.len(), all.len());
     distinct
@@ -37,7 +36,7 @@ fn size(path: &Path) -> u64 {
 fn assert_exact(path: &Path, expected: &BTreeSet<(i64, i64)>) {
     let text = fs::read_to_string(path).expect("the output");
     assert!(text.ends_with('\n'), "no line is cut");
-    let found = positions(text.lines());
+    let found = positions(&text);
     for partition in [0, 1] {
         let own: Vec<_> = found.iter().filter(|place| place.0 == partition).collect();
         assert!(own.is_sorted(), "in order");
@@ -58,7 +57,7 @@ async fn an_output_file_has_each_change_once_after_any_kill_of_the_watch() {
     // Killed once the file has grown by so many bytes: in the middle of a write, before the cursor, behind it.
     let mut kills = 0;
     for growth in [1, 1, 700, 1, 2_000, 333, 5_000, 1, 9_000, 1_234].into_iter().cycle().take(20) {
-        let (before, run) = (size(&out), Run::start(folder.path(), &server.address(), &OUTPUT));
+        let (before, run) = (size(&out), start(folder.path(), &server.address(), &OUTPUT));
         let grown = eventually("the file to grow", async || {
             // What was cut off is no growth.
             let grown = size(&out) > before + growth;
@@ -107,7 +106,7 @@ async fn standard_output_loses_nothing_and_another_filter_may_follow() {
     let (server, folder) = (server_with(&SERVER).await, tempfile::tempdir().expect("a folder"));
     let mut client = server.client();
     let cursor = ["--cursor-file", "cursor", "-o", "jsonl"];
-    let mut run = Run::start(folder.path(), &server.address(), &cursor);
+    let mut run = start(folder.path(), &server.address(), &cursor);
     run.says("caught up").await;
     created(&mut client, "lead-1").await;
     let first = run.line().await;
@@ -116,14 +115,14 @@ async fn standard_output_loses_nothing_and_another_filter_may_follow() {
     overridden(&mut client, "lead-1", Stage::Won).await;
     let arguments = [&cursor[..], &["--until-caught-up", "--from", "beginning"]].concat();
     let again = watch(folder.path(), &server.address(), &arguments).await.with(0);
-    let last = again.stdout.last().expect("the override");
-    assert!(last.contains("STAGE_WON"), "{again:?}");
-    assert!(again.stdout.len() == 1 || again.stdout[0] == first, "at most what was printed last: {again:?}");
+    let lines = again.lines();
+    assert!(lines.last().expect("the override").contains("STAGE_WON"), "{again:?}");
+    assert!(lines.len() == 1 || lines[0] == first, "at most what was printed last: {again:?}");
     overridden(&mut client, "lead-1", Stage::New).await;
     overridden(&mut client, "lead-1", Stage::Lost).await;
     let filtered = [&cursor[..], &["--until-caught-up", "--filter", "to-stage=LOST"]].concat();
     let filtered = watch(folder.path(), &server.address(), &filtered).await.with(0);
-    assert_eq!(filtered.stdout.len(), 1, "{filtered:?}");
+    assert_eq!(filtered.lines().len(), 1, "{filtered:?}");
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
@@ -135,7 +134,7 @@ async fn a_server_that_is_killed_under_load_costs_nothing() {
     let address = server.serves().await.to_string();
     let (out, leads) = (folder.path().join("out"), leads(8));
     create_leads(&mut server.client(), &leads).await;
-    let mut run = Run::start(folder.path(), &address, &OUTPUT);
+    let mut run = start(folder.path(), &address, &OUTPUT);
     for round in 0..3 {
         let mut client = server.client();
         for number in 0..50 {

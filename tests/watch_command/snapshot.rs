@@ -1,6 +1,6 @@
 //! A snapshot from the command line: each lead once, also if the watch dies in the middle of it.
 
-use super::program::{Run, positions, watch};
+use super::program::{positions, start, watch};
 use crate::support::load::{create_leads, leads};
 use crate::support::requests::{applied, created, message_sent, overridden};
 use crate::support::server::{Server, server_with};
@@ -49,7 +49,7 @@ async fn leads_come_as_they_stand_and_then_their_changes() {
     let mut client = server.client();
     created(&mut client, "lead-1").await;
     applied(&mut client, "lead-1", message_sent()).await;
-    let mut run = Run::start(folder.path(), &server.address(), &["--from", "snapshot"]);
+    let mut run = start(folder.path(), &server.address(), &["--from", "snapshot"]);
     assert!(run.line().await.ends_with("Z  lead-1  in CONTACTED  version 2, agent default"));
     run.says("the snapshot is complete, with 1 lead since this start").await;
     overridden(&mut client, "lead-1", Stage::Won).await;
@@ -65,7 +65,7 @@ async fn a_snapshot_goes_on_in_the_middle_after_any_kill() {
     let out = folder.path().join("out");
     let size = || fs::metadata(&out).map_or(0, |file| file.len());
     for growth in [1, 1, 5_000, 1, 9_000] {
-        let (before, run) = (size(), Run::start(folder.path(), &server.address(), &SNAPSHOT));
+        let (before, run) = (size(), start(folder.path(), &server.address(), &SNAPSHOT));
         eventually("a page, or all", async || {
             (size() > before + growth || size() > 0 && read_lines(&out) >= LEADS).then_some(())
         })
@@ -100,7 +100,7 @@ async fn in_the_middle_of_a_snapshot_the_filter_stays() {
     watch(folder.path(), &server.address(), &rest).await.with(0).saying("watched 170 leads and 1 change");
     let (found, changes) = read(&out);
     assert_each_once(&found);
-    assert_eq!(positions(changes.iter().map(String::as_str)).len(), 1);
+    assert_eq!(positions(&changes.join("\n")).len(), 1);
     // Behind it another filter may follow.
     watch(folder.path(), &server.address(), &[&other[..], &["--until-caught-up"]].concat()).await.with(0);
 }
