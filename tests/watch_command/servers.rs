@@ -22,7 +22,7 @@ async fn a_server_that_is_not_there_is_passed_over() {
     let addresses = format!("{},{}", free_address(), server.address());
     let ended = watch(folder.path(), &addresses, &["--from", "beginning", "--until-caught-up"]).await.with(0);
     assert_eq!(ended.lines().len(), 1);
-    ended.saying("can't be watched now, trying again: ").saying(&format!("watching {} again", server.address()));
+    ended.saying("can't be watched now, trying again: ").saying(&format!("watching {}\n", server.address()));
 }
 
 #[tokio::test]

@@ -27,10 +27,11 @@ use std::path::PathBuf;
 use std::process::ExitCode;
 
 const MORE: &str = "\
-Checks that the log has no hole and no double, that every lead's history folds to its row by the rules, and that a
-request has one effect. With histories (`apply --record`, `watch --record`) also that every acknowledged write is in the
-database as it was told, that a refused call left nothing, and that each stream was complete, in order and without a
-double. Read only; entries that come while it runs aren't looked at.
+Checks that the log has no hole and no double, that every lead's history folds to its row by the
+rules, and that a request has one effect. With histories (`apply --record`, `watch --record`)
+also that every acknowledged write is in the database as it was told, that a refused call left
+nothing, and that each stream was complete, in order and without a double. Read only; entries
+that come while it runs aren't looked at.
 
 Exit code: 0 if everything is sound, 1 if not, 2 if it can't be checked.";
 

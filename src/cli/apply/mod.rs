@@ -24,12 +24,14 @@ use std::sync::Arc;
 use std::time::Duration;
 
 const MORE: &str = "\
-Each line of FILE is one call: {\"call\": NAME, \"request\": {...}}, where NAME is CreateLead, ApplyTrigger or
-OverrideStage, and the request is that call's in proto JSON. Calls of one lead are sent in the order of the file, each
-after the answer to the one before; different leads go side by side.
+Each line of FILE is one call: {\"call\": NAME, \"request\": {...}}, where NAME is CreateLead,
+ApplyTrigger or OverrideStage, and the request is that call's in proto JSON. Calls of one lead
+are sent in the order of the file, each after the answer to the one before; different leads go
+side by side.
 
-A call is sent again while another answer can be expected, always with the same request_id: it has one effect. A line
-without request_id gets a new one in each run, so only a file whose lines have theirs may be applied twice.
+A call is sent again while another answer can be expected, always with the same request_id: it
+has one effect. A line without request_id gets a new one in each run, so only a file whose lines
+have theirs may be applied twice.
 
 Exit code: 0 if every line was applied, 1 if not, 2 for wrong arguments, 130 after Ctrl-C.";
 

@@ -57,6 +57,8 @@ impl Reason {
 pub struct Origin<'a> {
     /// The cursor file.
     pub file: Option<String>,
+    /// The file that changes are written to.
+    pub output: Option<String>,
     /// The filter that its snapshot was begun with, if that isn't complete and the filter is another one now.
     pub snapshot_filter: Option<&'a str>,
 }
@@ -89,7 +91,8 @@ impl Ending {
 }
 
 fn what_to_do(reason: Reason, status: &Status, origin: &Origin<'_>) -> String {
-    let remove = origin.file.as_ref().map_or_else(String::new, |file| format!("remove {file} and "));
+    let files: Vec<&str> = [&origin.file, &origin.output].into_iter().flatten().map(String::as_str).collect();
+    let remove = if files.is_empty() { String::new() } else { format!("remove {} and ", files.join(" and ")) };
     match reason {
         Reason::Invalid => match origin.snapshot_filter {
             Some(filter) => {
@@ -98,7 +101,10 @@ fn what_to_do(reason: Reason, status: &Status, origin: &Origin<'_>) -> String {
                     "What to do: the snapshot was begun with {begun}; or {remove}start a new one with --from snapshot"
                 )
             }
-            None => format!("What to do: look where the cursor came from, or {remove}choose by --from where to start"),
+            None => format!(
+                "What to do: look where the cursor came from, or {remove}choose where to start: --from now, beginning or \
+                 snapshot"
+            ),
         },
         Reason::Expired => {
             let earliest = status.get_details_error_info().and_then(|mut info| info.metadata.remove("earliest_cursor"));
@@ -129,14 +135,15 @@ mod tests {
 
     #[test]
     fn a_cursor_that_cannot_be_continued_says_what_to_do() {
-        let origin = Origin { file: Some("/c".into()), snapshot_filter: None };
+        let mut origin = Origin { file: Some("/c".into()), output: None, snapshot_filter: None };
         let expired = cursor(Code::OutOfRange, "CURSOR_EXPIRED").words(&origin).expect("words");
         let expected = "CURSOR_EXPIRED: no. What to do: remove /c and start anew with --from snapshot, or, if what was \
                         pruned isn't needed, with --from AQg";
         assert_eq!(expired, expected);
+        origin.output = Some("/o".into());
         let diverged = cursor(Code::DataLoss, "CURSOR_DIVERGED").words(&origin).expect("words");
-        assert!(diverged.contains("remove /c and start anew with --from beginning"), "{diverged}");
-        let origin = Origin { file: None, snapshot_filter: Some("{\"agentIds\":[\"anna\"]}") };
+        assert!(diverged.contains("remove /c and /o and start anew with --from beginning"), "{diverged}");
+        let origin = Origin { file: None, output: None, snapshot_filter: Some("{\"agentIds\":[\"anna\"]}") };
         let invalid = cursor(Code::InvalidArgument, "CURSOR_INVALID").words(&origin).expect("words");
         assert!(invalid.contains("begun with the filter {\"agentIds\":[\"anna\"]}; or start a new one"), "{invalid}");
     }

@@ -151,7 +151,8 @@ impl Follower {
         self.streams += 1;
         if !self.said.is_empty() {
             self.said.clear();
-            say(format_args!("watching {} again, without a gap", self.servers[self.turn].name));
+            let again = if self.streams > 1 { " again, without a gap" } else { "" };
+            say(format_args!("watching {}{again}", self.servers[self.turn].name));
         }
     }
 

@@ -273,10 +273,15 @@ fn new_name() -> String {
 
 /// Where the cursor comes from, for what is said if it can't be continued.
 fn origin(sink: &Sink, file: Option<PathBuf>) -> Origin<'_> {
+    let output = match &sink.output {
+        Output::File { path, bytes, .. } if *bytes > 0 => Some(path.display().to_string()),
+        _ => None,
+    };
     let saved = sink.place.as_ref().and_then(PlaceFile::saved);
     let snapshot = saved.filter(|place| place.snapshot && place.filter != sink.filter);
     Origin {
         file: file.map(|file| file.display().to_string()),
+        output,
         snapshot_filter: snapshot.map(|place| place.filter.as_str()),
     }
 }

@@ -23,7 +23,11 @@ pub fn report(seen: Seen, ranges: &BTreeMap<i32, Range>, reconnects: u64, dense:
         });
     }
     parts.push(counted(reconnects, "reconnect"));
-    parts.join(", ")
+    let report = parts.join(", ");
+    match seen.unprinted {
+        0 => report,
+        unprinted => format!("{report}; {} more came and weren't to be printed", HumanCount(unprinted)),
+    }
 }
 
 fn things(seen: Seen) -> String {
@@ -67,12 +71,12 @@ mod tests {
 
     #[test]
     fn the_line_says_what_was_seen_and_covered() {
-        let seen = Seen { changes: 1234, leads: 0 };
+        let seen = Seen { changes: 1234, ..Seen::default() };
         assert_eq!(
             report(seen, &ranges(&[(16, 12_345)]), 2, true),
             "watched 1,234 changes, 1 partition, positions 17..12,345 covered without a gap or a duplicate, 2 reconnects"
         );
-        let seen = Seen { changes: 1, leads: 3 };
+        let seen = Seen { changes: 1, leads: 3, unprinted: 0 };
         assert_eq!(
             report(seen, &ranges(&[(0, 1), (7, 7), (4, 9)]), 1, true),
             "watched 3 leads and 1 change, 3 partitions, positions 0: 1; 1: none; 2: 5..9 covered without a gap or a \
@@ -81,6 +85,8 @@ mod tests {
         let many = vec![(0, 2); 9];
         let line = report(seen, &ranges(&many), 0, true);
         assert!(line.contains("9 partitions, 18 positions covered without"), "{line}");
+        let line = report(Seen { unprinted: 1_002, ..seen }, &ranges(&[(0, 1_003)]), 0, true);
+        assert!(line.ends_with("a duplicate, 0 reconnects; 1,002 more came and weren't to be printed"), "{line}");
     }
 
     #[test]

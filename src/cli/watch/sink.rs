@@ -25,6 +25,8 @@ pub struct Until {
 pub struct Seen {
     pub changes: u64,
     pub leads: u64,
+    /// Changes and leads that came with the last one that was to be printed, and weren't.
+    pub unprinted: u64,
 }
 
 impl Seen {
@@ -82,6 +84,8 @@ impl Sink {
             Some(count) if self.place.is_none() => count.saturating_sub(self.seen.lines()),
             _ => u64::MAX,
         };
+        let lines = (response.changes.len() + response.leads.len()) as u64;
+        self.seen.unprinted = lines.saturating_sub(room);
         let mut text = String::new();
         for change in response.changes.iter().take(room as usize) {
             self.printer.change(change, &mut text);

@@ -58,7 +58,7 @@ impl EmbeddedPostgres {
             }
         };
         let url = cluster.url(DATABASE_MARK);
-        tracing::info!(pid, url = url.replace(DATABASE_MARK, "postgres"), "Postgres accepts connections");
+        tracing::info!(pid, url = url.replace(DATABASE_MARK, DATABASE), "Postgres accepts connections");
         let (running_sender, running) = watch::channel(Some(pid));
         let (stop, stop_receiver) = oneshot::channel();
         let watcher = tokio::spawn(watcher::watch(cluster, running_sender, stop_receiver));
