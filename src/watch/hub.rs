@@ -10,7 +10,7 @@ use crate::domain::Timestamp;
 use crate::store::{Entry, Extent, Head, Mark, Store, StoreError};
 use crate::writer::Feed;
 use metrics::counter;
-use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 use tokio::sync::{Notify, watch};
@@ -30,8 +30,11 @@ pub struct Hub {
     hints: Hints,
     /// Marked whenever there may be something new for a watcher.
     changed: watch::Sender<()>,
-    /// Wakes the task that wakes the watchers, when there are many.
+    /// How many watchers have begun to wait since all were woken. Those that don't read aren't among them.
+    waiting: AtomicUsize,
+    /// Wakes the task that wakes the watchers, when there are many; and whether it pauses.
     wake: Notify,
+    pausing: AtomicBool,
     /// Moved when the database turns out to have lost history: every stream looks whether it has seen any of that.
     generation: AtomicU64,
     /// Wakes the poller before its time.
@@ -52,10 +55,10 @@ pub struct WatcherState {
     pub slow: bool,
 }
 
-/// Up to so many watchers are woken by each commit.
+/// Up to so many watchers that wait are woken by each commit.
 const FEW: usize = 256;
 
-/// More are woken together, with this pause for each of them: else waking them is all that the server does.
+/// More are woken together, then comes this pause for each of them: else waking them is all that the server does.
 const PAUSE_PER_WATCHER: Duration = Duration::from_micros(2);
 
 /// The pause after the database could not be asked.
@@ -96,7 +99,9 @@ impl Hub {
             registry: Registry::new(settings.watchers, store.partitions()),
             hints: Hints::new(store, origin, settings.hint_interval),
             changed: watch::Sender::new(()),
+            waiting: AtomicUsize::new(0),
             wake: Notify::new(),
+            pausing: AtomicBool::new(false),
             generation: AtomicU64::new(0),
             poll: Notify::new(),
         });
@@ -133,6 +138,11 @@ impl Hub {
 
     pub(super) fn changes(&self) -> watch::Receiver<()> {
         self.changed.subscribe()
+    }
+
+    /// A watcher begins to wait.
+    pub(super) fn note_waiting(&self) {
+        self.waiting.fetch_add(1, Ordering::Relaxed);
     }
 
     fn ring(&self, partition: i32) -> MutexGuard<'_, Ring> {
@@ -226,7 +236,7 @@ impl Hub {
         if ring.head().is_none() {
             ring.reset(Some(head));
             drop(ring);
-            self.changed.send_replace(());
+            self.wake_all();
             // What was written since is in no ring: look at once.
             self.poll.notify_one();
         }
@@ -276,18 +286,27 @@ impl Hub {
 
     /// There may be something new.
     fn tell_watchers(&self) {
-        if self.registry.count() <= FEW {
-            self.changed.send_replace(());
+        if self.waiting.load(Ordering::Relaxed) <= FEW && !self.pausing.load(Ordering::Acquire) {
+            self.wake_all();
         } else {
             self.wake.notify_one();
         }
     }
 
+    /// Wakes all that wait; returns how many those are, about.
+    fn wake_all(&self) -> usize {
+        let woken = self.waiting.swap(0, Ordering::Relaxed);
+        self.changed.send_replace(());
+        woken
+    }
+
     async fn wake_watchers(self: Arc<Self>) {
         loop {
             self.wake.notified().await;
-            self.changed.send_replace(());
-            tokio::time::sleep(PAUSE_PER_WATCHER * self.registry.count() as u32).await;
+            self.pausing.store(true, Ordering::Release);
+            let woken = self.wake_all();
+            tokio::time::sleep(PAUSE_PER_WATCHER * woken as u32).await;
+            self.pausing.store(false, Ordering::Release);
         }
     }
 
@@ -317,7 +336,7 @@ impl Hub {
         self.forget();
         self.generation.fetch_add(1, Ordering::AcqRel);
         counter!("lead_pipeline_watch_diverged_total").increment(1);
-        self.changed.send_replace(());
+        self.wake_all();
         self.poll.notify_one();
     }
 }

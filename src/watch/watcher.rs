@@ -187,6 +187,7 @@ impl Watcher {
 
     /// Waits for something new, for the end of the silence or of the stream, or for the stop.
     async fn wait(&mut self) {
+        self.hub.note_waiting();
         tokio::select! {
             // The hub outlives its watchers.
             _ = self.changes.changed() => (),
