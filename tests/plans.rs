@@ -48,14 +48,14 @@ async fn session() -> PgConnection {
 #[tokio::test]
 async fn on_empty_tables_every_access_of_the_write_path_is_by_key() {
     let mut connection = session().await;
-    let write = plan(&mut connection, include_str!("../src/store/write.sql"), 42).await;
+    let write = plan(&mut connection, include_str!("../src/store/write.sql"), 4).await;
     for needed in [
         "using entries_by_request on entries",
         "(ROW(request_id, lead_id) >= ROW(entry_1.request_id, entry_1.lead_id))",
         "Index Scan Backward using heads_pkey on heads",
         "(\"position\" >= ",
         "using leads_pkey on leads",
-        "(lead_id >= lead_1.lead_id)",
+        "(lead_id >= lead.lead_id)",
         "TID Cond: (ctid = found.place)",
     ] {
         assert!(write.contains(needed), "{needed} is missing in:\n{write}");

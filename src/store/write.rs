@@ -1,13 +1,12 @@
 //! The write path's two statements: reading what a batch is decided on, and writing what was decided.
 
-use super::columns::{EntryColumns, KnownRow, LeadColumns};
-use super::entry::{Cause, Details, Digest, Entry};
+use super::columns::{KnownRow, WrittenEntry, WrittenLead, written_entries, written_leads};
+use super::entry::{Cause, Digest, Entry};
 use super::notice::watched;
 use super::rows::StoredLead;
 use super::types::PgTimestamp;
 use super::{Head, Store, StoreError};
 use crate::domain::{Actor, DeadReason, Lead, LeadId, Reason, RequestId, Stage, Stamps, Timestamp};
-use sqlx::types::Json;
 use sqlx::{Connection, PgConnection};
 use std::collections::{BTreeSet, HashMap};
 use uuid::Uuid;
@@ -167,52 +166,12 @@ impl WriteConnection {
 
     /// Writes a batch that was decided under `mode_epoch`: see `write.sql`.
     pub async fn write(&mut self, mode_epoch: i64, batch: &[&LeadWrite]) -> Result<Written, StoreError> {
-        let leads = LeadColumns::of(batch);
-        let entries = EntryColumns::of(batch);
         let statement = sqlx::query_file!(
             "src/store/write.sql",
             self.partition,
             mode_epoch,
-            &leads.ordinal,
-            &leads.lead_id as &[&str],
-            &leads.agent_id as &[&str],
-            &leads.expected_version as &[Option<i32>],
-            &leads.expected_tag as &[Option<i64>],
-            &leads.version,
-            &leads.tag,
-            &leads.stage,
-            &leads.furthest_stage,
-            &leads.dead_reason as &[Option<i16>],
-            &leads.email,
-            &leads.sms,
-            &leads.voice,
-            &leads.email_failures,
-            &leads.phone_failures,
-            &leads.meeting_id as &[Option<&str>],
-            &leads.meeting_starts_at as &[Option<PgTimestamp>],
-            &leads.meeting_ends_at as &[Option<PgTimestamp>],
-            &leads.stage_entered,
-            &leads.outreach,
-            &leads.reply,
-            &entries.number,
-            &entries.lead,
-            &entries.lead_id as &[&str],
-            &entries.agent_id as &[&str],
-            &entries.version,
-            &entries.step,
-            &entries.from_stage as &[Option<i16>],
-            &entries.to_stage,
-            &entries.dead_reason as &[Option<i16>],
-            &entries.dead_raised,
-            &entries.cause,
-            &entries.details as &[Option<Json<Details>>],
-            &entries.actor_kind,
-            &entries.actor_id as &[&str],
-            &entries.reason as &[&str],
-            &entries.request_id,
-            &entries.digest as &[&[u8]],
-            &entries.occurred_at as &[Option<PgTimestamp>],
-            &entries.tag,
+            &written_leads(batch) as &[WrittenLead<'_>],
+            &written_entries(batch) as &[WrittenEntry<'_>],
         )
         .fetch_optional(&mut self.connection);
         let (row, unreplicated) = watched(statement).await;

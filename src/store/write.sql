@@ -1,8 +1,8 @@
 -- The one write of the pipeline: a batch of decided leads of one partition, with their entries.
 --
 -- Parameters: $1 partition, $2 the mode epoch the batch was decided under;
---   $3..$23 the leads, one array a column (expected_version is null for a lead to create);
---   $24..$42 their entries in order, `lead` being the ordinal of the lead.
+--   $3 the leads (expected_version is null for a lead to create), $4 their entries in order, `lead` being the ordinal
+--   of the lead.
 -- One row comes back, or none if the mode epoch has moved: then nothing was written.
 with
 -- First of all the head row is locked: one lock order for all replicas. Whatever writes below joins `clock`, so it
@@ -21,25 +21,10 @@ clock as materialized (
     select position, tag, greatest(recorded_at, clock_timestamp()) as at from head
 ),
 lead as materialized (
-    select * from unnest(
-        $3::int[], $4::text[], $5::text[], $6::int[], $7::bigint[], $8::int[], $9::bigint[], $10::smallint[],
-        $11::smallint[], $12::smallint[], $13::smallint[], $14::smallint[], $15::smallint[], $16::int[], $17::int[],
-        $18::text[], $19::timestamptz[], $20::timestamptz[], $21::boolean[], $22::boolean[], $23::boolean[]
-    ) as lead (
-        ordinal, lead_id, agent_id, expected_version, expected_tag, version, tag, stage, furthest_stage, dead_reason,
-        email, sms, voice, email_failures, phone_failures, meeting_id, meeting_starts_at, meeting_ends_at,
-        stage_entered, outreach, reply
-    )
+    select * from unnest($3::written_lead[])
 ),
 entry as materialized (
-    select * from unnest(
-        $24::int[], $25::int[], $26::text[], $27::text[], $28::int[], $29::smallint[], $30::smallint[],
-        $31::smallint[], $32::smallint[], $33::boolean[], $34::smallint[], $35::jsonb[], $36::smallint[], $37::text[],
-        $38::text[], $39::uuid[], $40::bytea[], $41::timestamptz[], $42::bigint[]
-    ) as entry (
-        number, lead, lead_id, agent_id, version, step, from_stage, to_stage, dead_reason, dead_raised, cause, details,
-        actor_kind, actor_id, reason, request_id, digest, occurred_at, tag
-    )
+    select * from unnest($4::written_entry[])
 ),
 -- Of these requests, the ones whose history was pruned. While nothing was, the table isn't looked at. It has one index,
 -- so equality will do.
@@ -51,7 +36,7 @@ entry as materialized (
 -- index doesn't guard pruned requests, and needn't.
 pruned as materialized (
     select request_id, lead_id from pruned_requests
-    where partition = $1 and request_id = any ($39::uuid[]) and (select floor from head) > 0
+    where partition = $1 and request_id = any (array(select request_id from entry)) and (select floor from head) > 0
 ),
 -- Requests that are recorded already: a lead that has one is left alone, and its commands are looked at anew.
 -- Here and below, a lookup by key asks for the first row at or behind the key in the key's order: only that key's index
