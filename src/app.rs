@@ -2,6 +2,7 @@
 
 use crate::config::Config;
 use crate::grpc::{self, Calls, Health, Service, ServiceSettings, TransportSettings};
+use crate::reader::{Reader, ReaderSettings};
 use crate::store::embedded::{DATABASE, EmbeddedError, EmbeddedPostgres, Settings as EmbeddedSettings};
 use crate::store::{self, ConnectSettings, Store, StoreError};
 use crate::watch::{Hub, WatchSettings};
@@ -50,7 +51,8 @@ pub struct App {
     http_address: SocketAddr,
     parts: Parts,
     writers: JoinSet<()>,
-    feed: JoinSet<()>,
+    /// The feed and the reads.
+    background: JoinSet<()>,
     pulse: JoinHandle<()>,
     store: Store,
 }
@@ -103,7 +105,7 @@ impl App {
                 return Err(error);
             }
         };
-        let (writers, feed) = parts.open_service(&config, &store);
+        let (writers, background) = parts.open_service(&config, &store);
         let pulse = tokio::spawn(pulse(
             store.clone(),
             parts.service.clone(),
@@ -113,7 +115,7 @@ impl App {
         ));
         parts.health.set(true).await;
         parts.healthy.store(true, Ordering::Release);
-        Ok(Self { address, http_address, parts, writers, feed, pulse, store })
+        Ok(Self { address, http_address, parts, writers, background, pulse, store })
     }
 
     /// Where gRPC is served.
@@ -145,7 +147,7 @@ impl App {
             self.writers.shutdown().await;
         }
         self.parts.stops.rest.cancel();
-        self.feed.shutdown().await;
+        self.background.shutdown().await;
         let store = self.store;
         self.parts
             .stop_with(async move {
@@ -227,7 +229,8 @@ impl Parts {
         }
         let limits = &config.limits;
         let origin = new_id().to_string();
-        let (hub, feed) = Hub::start(store, watch_settings(config), grpc::encoded_change, origin, &self.stops.rest);
+        let (hub, mut background) =
+            Hub::start(store, watch_settings(config), grpc::encoded_change, origin, &self.stops.rest);
         let settings = WriterSettings {
             queue: limits.write_queue,
             batch: limits.write_batch,
@@ -239,13 +242,17 @@ impl Parts {
         let to_feed: Arc<dyn Feed> = Arc::clone(&hub) as Arc<dyn Feed>;
         let random = || StdRng::from_rng(&mut rand::rng());
         let (writers, tasks) = Writers::start(store, settings, &to_feed, &self.stops.writers, random);
+        let settings = ReaderSettings { queue: limits.read_queue, batch: limits.read_batch };
+        let reader = Reader::start(store, settings, &mut background);
         self.service.open(Calls {
             store: store.clone(),
+            reader,
             writers,
             hub,
             settings: ServiceSettings {
                 write_patience: limits.write_patience,
                 failures_until_bad: config.failures_until_bad,
+                stream_window: limits.stream_window,
                 batch_leads: limits.batch_leads,
                 page_default: limits.page_default,
                 page_max: limits.page_max,
@@ -254,7 +261,7 @@ impl Parts {
             },
             going_away: self.stops.calls.clone(),
         });
-        (tasks, feed)
+        (tasks, background)
     }
 
     /// Ends everything that isn't the database's business.

@@ -83,6 +83,15 @@ pub struct Limits {
     /// Database connections for reads, beside one a partition for writes and one for notifications.
     #[arg(long, default_value_t = 8, value_parser = clap::value_parser!(u32).range(2..=1000))]
     pub read_connections: u32,
+    /// Triggers of one ApplyTriggers stream that are under way; no more are read before one is answered.
+    #[arg(long, default_value_t = 4096, value_parser = count(1, 1_000_000))]
+    pub stream_window: usize,
+    /// Reads of one lead that wait for one partition's next statement; more wait to be taken.
+    #[arg(long, default_value_t = 4096, value_parser = count(1, 1_000_000))]
+    pub read_queue: usize,
+    /// Leads that are read in one statement, for as many calls.
+    #[arg(long, default_value_t = 512, value_parser = count(1, 10_000))]
+    pub read_batch: usize,
     /// Leads in one BatchCreateLeads; at most 1,000, which is what the contract allows.
     #[arg(long, default_value_t = 1000, value_parser = count(1, 1000))]
     pub batch_leads: usize,

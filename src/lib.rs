@@ -16,6 +16,7 @@ pub mod record;
 pub mod contract;
 pub mod proto;
 
+pub mod reader;
 pub mod watch;
 pub mod writer;
 

@@ -29,13 +29,14 @@ fn module(name: &str) -> &str {
 }
 
 /// What each module may use of this crate.
-const MAY_USE: [(&str, &[&str]); 16] = [
+const MAY_USE: [(&str, &[&str]); 17] = [
     ("domain", &["domain"]),
     ("store", &["domain", "store"]),
+    ("reader", &["domain", "store"]),
     ("writer", &["domain", "store", "writer"]),
     ("watch", &["domain", "store", "writer", "watch"]),
     ("proto", &[]),
-    ("grpc", &["domain", "store", "writer", "watch", "proto", "grpc"]),
+    ("grpc", &["domain", "store", "reader", "writer", "watch", "proto", "grpc"]),
     ("contract", &["proto"]),
     ("record", &["proto", "contract"]),
     ("cli", &["proto", "contract", "record", "cli"]),
@@ -43,7 +44,7 @@ const MAY_USE: [(&str, &[&str]); 16] = [
     ("http", &["telemetry"]),
     ("telemetry", &["config", "store"]),
     ("config", &[]),
-    ("app", &["config", "grpc", "http", "store", "telemetry", "watch", "writer"]),
+    ("app", &["config", "grpc", "http", "reader", "store", "telemetry", "watch", "writer"]),
     (
         "lib",
         &["admin", "app", "cli", "config", "domain", "grpc", "http", "proto", "store", "telemetry", "watch", "writer"],

@@ -13,6 +13,7 @@ mod reads;
 mod render;
 mod service;
 mod status;
+mod stream;
 mod transport;
 mod watch;
 mod writes;

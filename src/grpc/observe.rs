@@ -3,18 +3,19 @@
 
 use http::{HeaderMap, Request, Response};
 use http_body::{Body as HttpBody, Frame, SizeHint};
-use metrics::{counter, histogram};
+use metrics::{Counter, Histogram, counter, histogram};
+use std::collections::HashMap;
 use std::pin::Pin;
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, LazyLock, Mutex, PoisonError};
 use std::task::{Context, Poll};
 use std::time::Instant;
 use tonic::body::Body;
 use tonic::{Code, Status};
 use tower::{Layer, Service};
 
-/// What a call says of itself, for the log.
+/// What a call says of itself, for the log; the default one is not listened to.
 #[derive(Clone, Debug, Default)]
-pub struct Note(Arc<Mutex<Fields>>);
+pub struct Note(Option<Arc<Mutex<Fields>>>);
 
 #[derive(Debug, Default)]
 struct Fields {
@@ -30,7 +31,9 @@ impl Note {
     }
 
     fn with(&self, set: impl FnOnce(&mut Fields)) {
-        set(&mut self.0.lock().unwrap_or_else(PoisonError::into_inner));
+        if let Some(fields) = &self.0 {
+            set(&mut fields.lock().unwrap_or_else(PoisonError::into_inner));
+        }
     }
 
     pub fn lead(&self, lead_id: &str) {
@@ -106,19 +109,20 @@ fn code(headers: &HeaderMap) -> Option<Code> {
 
 /// A call under way. Dropped before its end: the caller went away.
 struct Call {
-    labels: [(&'static str, &'static str); 3],
+    method: &'static Method,
     began: Instant,
     note: Note,
     ended: bool,
 }
 
 /// The calls that are counted by name; any other path is a stranger's invention.
-const CALLS: [(&str, &str, &str, &str); 15] = [
+const CALLS: [(&str, &str, &str, &str); 16] = [
     ("/leadpipeline.v1.LeadPipeline/CreateLead", "leadpipeline.v1.LeadPipeline", "CreateLead", "unary"),
     ("/leadpipeline.v1.LeadPipeline/BatchCreateLeads", "leadpipeline.v1.LeadPipeline", "BatchCreateLeads", "unary"),
     ("/leadpipeline.v1.LeadPipeline/GetLead", "leadpipeline.v1.LeadPipeline", "GetLead", "unary"),
     ("/leadpipeline.v1.LeadPipeline/ListLeads", "leadpipeline.v1.LeadPipeline", "ListLeads", "unary"),
     ("/leadpipeline.v1.LeadPipeline/ApplyTrigger", "leadpipeline.v1.LeadPipeline", "ApplyTrigger", "unary"),
+    ("/leadpipeline.v1.LeadPipeline/ApplyTriggers", "leadpipeline.v1.LeadPipeline", "ApplyTriggers", "bidi_stream"),
     ("/leadpipeline.v1.LeadPipeline/OverrideStage", "leadpipeline.v1.LeadPipeline", "OverrideStage", "unary"),
     ("/leadpipeline.v1.LeadPipeline/ListStageChanges", "leadpipeline.v1.LeadPipeline", "ListStageChanges", "unary"),
     ("/leadpipeline.v1.LeadPipeline/ExplainLead", "leadpipeline.v1.LeadPipeline", "ExplainLead", "unary"),
@@ -146,13 +150,43 @@ const CALLS: [(&str, &str, &str, &str); 15] = [
     ),
 ];
 
+/// A method, and its metrics: looked up once, not with each call.
+struct Method {
+    labels: [(&'static str, &'static str); 3],
+    started: Counter,
+    seconds: Histogram,
+    ok: Counter,
+}
+
+impl Method {
+    fn new(service: &'static str, method: &'static str, kind: &'static str) -> Self {
+        let labels = [("grpc_service", service), ("grpc_method", method), ("grpc_type", kind)];
+        let started = counter!("grpc_server_started_total", &labels);
+        let seconds = histogram!("grpc_server_handling_seconds", &labels);
+        let mut method = Self { labels, started, seconds, ok: Counter::noop() };
+        method.ok = method.handled(Code::Ok);
+        method
+    }
+
+    fn handled(&self, code: Code) -> Counter {
+        let [service, method, kind] = self.labels;
+        counter!("grpc_server_handled_total", &[service, method, kind, ("grpc_code", code_name(code))])
+    }
+
+    fn of(path: &str) -> &'static Self {
+        static METHODS: LazyLock<HashMap<&str, Method>> = LazyLock::new(|| {
+            CALLS.iter().map(|&(path, service, method, kind)| (path, Method::new(service, method, kind))).collect()
+        });
+        static UNKNOWN: LazyLock<Method> = LazyLock::new(|| Method::new("unknown", "unknown", "unary"));
+        METHODS.get(path).unwrap_or_else(|| &UNKNOWN)
+    }
+}
+
 impl Call {
     fn begin(path: &str) -> Self {
-        let known = CALLS.iter().find(|call| call.0 == path);
-        let (service, method, kind) = known.map_or(("unknown", "unknown", "unary"), |call| (call.1, call.2, call.3));
-        let labels = [("grpc_service", service), ("grpc_method", method), ("grpc_type", kind)];
-        counter!("grpc_server_started_total", &labels).increment(1);
-        Self { labels, began: Instant::now(), note: Note::default(), ended: false }
+        let method = Method::of(path);
+        method.started.increment(1);
+        Self { method, began: Instant::now(), note: Note(Some(Arc::default())), ended: false }
     }
 
     fn end(mut self, code: Code) {
@@ -162,20 +196,22 @@ impl Call {
     fn finish(&mut self, code: Code) {
         self.ended = true;
         let duration = self.began.elapsed();
-        let [service, method, kind] = self.labels;
-        let name = code_name(code);
-        counter!("grpc_server_handled_total", &[service, method, kind, ("grpc_code", name)]).increment(1);
-        histogram!("grpc_server_handling_seconds", &self.labels).record(duration.as_secs_f64());
-        let note = self.note.0.lock().unwrap_or_else(PoisonError::into_inner);
-        tracing::debug!(
-            call = method.1,
-            lead = note.lead,
-            request_id = note.request,
-            code = name,
-            outcome = note.outcome,
-            duration_us = duration.as_micros() as u64,
-            "call"
-        );
+        match code {
+            Code::Ok => self.method.ok.increment(1),
+            code => self.method.handled(code).increment(1),
+        }
+        self.method.seconds.record(duration.as_secs_f64());
+        self.note.with(|note| {
+            tracing::debug!(
+                call = self.method.labels[1].1,
+                lead = note.lead,
+                request_id = note.request,
+                code = code_name(code),
+                outcome = note.outcome,
+                duration_us = duration.as_micros() as u64,
+                "call"
+            );
+        });
     }
 }
 

@@ -20,7 +20,7 @@ pub async fn get_lead(calls: &Calls, request: &proto::GetLeadRequest) -> Result<
 
 async fn lead(calls: &Calls, lead_id: &str) -> Result<crate::domain::Lead, Status> {
     let lead_id = parse::lead_id(lead_id).map_err(invalid)?;
-    let lead = calls.store.lead(&lead_id).await.map_err(|error| status::store(&error))?;
+    let lead = calls.reader.lead(&lead_id).await.map_err(|error| status::store(&error))?;
     lead.ok_or_else(|| status::lead_not_found(&lead_id))
 }
 

@@ -3,9 +3,10 @@
 use super::EncodedResponse;
 use super::observe::Note;
 use super::server::lead_pipeline_server::LeadPipeline;
-use super::{describe, reads, status, watch, writes};
+use super::{describe, reads, status, stream, watch, writes};
 use crate::domain::{RequestId, Timestamp};
 use crate::proto;
+use crate::reader::Reader;
 use crate::store::Store;
 use crate::watch::Hub;
 use crate::writer::Writers;
@@ -13,7 +14,7 @@ use futures::stream::BoxStream;
 use std::sync::{Arc, OnceLock};
 use std::time::Duration;
 use tokio_util::sync::CancellationToken;
-use tonic::{Request, Response, Status};
+use tonic::{Request, Response, Status, Streaming};
 
 /// Leads in one batch, at most: what the contract allows.
 const MOST_BATCH_LEADS: usize = 1_000;
@@ -25,6 +26,8 @@ pub struct ServiceSettings {
     pub write_patience: Duration,
     /// How many ATTEMPT_FAILED in a row make a contact point BAD.
     pub failures_until_bad: i32,
+    /// Triggers of one stream that are under way.
+    pub stream_window: usize,
     /// Leads in one batch.
     pub batch_leads: usize,
     /// The size of a page that isn't asked for, and the largest.
@@ -40,6 +43,7 @@ pub struct ServiceSettings {
 #[derive(Debug)]
 pub struct Calls {
     pub store: Store,
+    pub reader: Reader,
     pub writers: Writers,
     pub hub: Arc<Hub>,
     pub settings: ServiceSettings,
@@ -101,6 +105,7 @@ impl Service {
 
 #[tonic::async_trait]
 impl LeadPipeline for Service {
+    type ApplyTriggersStream = BoxStream<'static, Result<proto::ApplyTriggersResponse, Status>>;
     type WatchStageChangesStream = BoxStream<'static, Result<EncodedResponse, Status>>;
 
     async fn create_lead(
@@ -122,6 +127,13 @@ impl LeadPipeline for Service {
         request: Request<proto::ApplyTriggerRequest>,
     ) -> Result<Response<proto::ApplyTriggerResponse>, Status> {
         writes::apply_trigger(self, request).await.map(Response::new)
+    }
+
+    async fn apply_triggers(
+        &self,
+        request: Request<Streaming<proto::ApplyTriggersRequest>>,
+    ) -> Result<Response<Self::ApplyTriggersStream>, Status> {
+        stream::apply_triggers(self.clone(), request).map(Response::new)
     }
 
     async fn override_stage(

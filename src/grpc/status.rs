@@ -107,6 +107,18 @@ pub fn command(error: CommandError, lead_id: &LeadId, request_id: &str) -> Statu
     failure.status(Some(request_id))
 }
 
+/// Why a stream of triggers ends because the server does.
+pub fn stopping() -> Status {
+    let message = "the server is stopping: send what has no answer again, with the same request_id";
+    Failure::new(Code::Unavailable, ErrorReason::Unavailable, message).retry().status(None)
+}
+
+/// Why a stream of triggers ends because its caller has set it a deadline.
+pub fn stream_deadline() -> Status {
+    let message = "the stream's deadline has passed: what has no answer may be sent again, with the same request_id";
+    Failure::new(Code::DeadlineExceeded, ErrorReason::DeadlineExceeded, message).status(None)
+}
+
 fn refused(trigger: TriggerKind, refusal: Refusal, lead: &Lead, context: Context) -> Failure {
     let accepted = accepted_triggers(lead, context);
     let message = refusal.sentence(trigger, lead, &accepted);

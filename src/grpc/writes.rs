@@ -2,12 +2,12 @@
 
 use super::check::Invalid;
 use super::observe::{Arrived, Note};
-use super::service::Service;
+use super::service::{Calls, Service};
 use super::{parse, render, status};
-use crate::domain::RequestId;
+use crate::domain::{LeadId, RequestId};
 use crate::proto;
 use crate::proto::batch_create_leads_result::Result as BatchResult;
-use crate::writer::{Answer, Command, CommandError};
+use crate::writer::{Answer, Command, CommandError, Submitted};
 use futures::future::join_all;
 use std::time::Duration;
 use tokio::time::Instant;
@@ -15,15 +15,15 @@ use tonic::{Request, Status};
 
 /// What a call says beside its message.
 #[derive(Clone)]
-struct Call {
-    arrived: Instant,
+pub struct Call {
+    pub arrived: Instant,
     /// The caller's own deadline, counted from the arrival.
-    timeout: Option<Duration>,
-    note: Note,
+    pub timeout: Option<Duration>,
+    pub note: Note,
 }
 
 impl Call {
-    fn of<T>(request: &Request<T>) -> Self {
+    pub fn of<T>(request: &Request<T>) -> Self {
         let header = request.metadata().get("grpc-timeout").and_then(|value| value.to_str().ok());
         Self {
             // As the transport counts, whose own timer would end the call without a reason.
@@ -82,7 +82,7 @@ pub async fn batch_create_leads(
 }
 
 /// A status as the message that stands for it inside a response.
-fn as_message(status: &Status) -> tonic_types::pb::Status {
+pub fn as_message(status: &Status) -> tonic_types::pb::Status {
     prost::Message::decode(status.details()).unwrap_or_else(|_| tonic_types::pb::Status {
         code: status.code().into(),
         message: status.message().to_owned(),
@@ -95,20 +95,27 @@ pub async fn apply_trigger(
     request: Request<proto::ApplyTriggerRequest>,
 ) -> Result<proto::ApplyTriggerResponse, Status> {
     let call = Call::of(&request);
-    let request = request.into_inner();
+    let command = trigger(service, request.into_inner(), &call)?;
+    submit(service, command, &call).await.map(applied)
+}
+
+/// The command that a trigger is.
+pub fn trigger(service: &Service, request: proto::ApplyTriggerRequest, call: &Call) -> Result<Command, Status> {
     let made = service.made_id();
     let sent = sent_id(&request.request_id, made);
     call.note.about(&request.lead_id, &sent);
-    let command =
-        parse::apply_trigger(request, made, service.now()).map_err(|wrong| status::invalid(wrong, Some(&sent)))?;
-    let (answer, request_id) = submit(service, command, &call).await?;
-    Ok(proto::ApplyTriggerResponse {
+    parse::apply_trigger(request, made, service.now()).map_err(|wrong| status::invalid(wrong, Some(&sent)))
+}
+
+/// What a trigger did.
+pub fn applied((answer, request_id): (Answer, String)) -> proto::ApplyTriggerResponse {
+    proto::ApplyTriggerResponse {
         outcome: render::outcome(answer.moved).into(),
         lead: Some(render::lead(&answer.lead)),
         changes: render::changes(&answer),
         replayed: answer.replayed,
         request_id,
-    })
+    }
 }
 
 pub async fn override_stage(
@@ -145,24 +152,52 @@ fn sent_id(sent: &str, made: RequestId) -> String {
 }
 
 async fn submit(service: &Service, command: Command, call: &Call) -> Result<(Answer, String), Status> {
-    let (lead_id, request_id) = (command.lead_id.clone(), command.request_id.to_string());
-    call.note.about(lead_id.as_str(), &request_id);
-    let calls = service.calls(Some(&request_id))?;
-    let patience = calls.settings.write_patience;
-    let wait = call.timeout.map_or(patience, |timeout| timeout.min(patience));
-    match calls.writers.submit(command, call.arrived + wait).await {
-        Ok(answer) => {
-            call.note.outcome(match (answer.replayed, answer.moved) {
-                (true, _) => "replayed",
-                (false, true) => "moved",
-                (false, false) => "no change",
-            });
-            Ok((answer, request_id))
+    let (calls, pass) = Pass::of(service, &command, call)?;
+    let submitted = calls.writers.submit(command, pass.deadline);
+    pass.answer(submitted).await
+}
+
+/// What is kept of a command while the writer has it.
+pub struct Pass {
+    lead_id: LeadId,
+    request_id: String,
+    pub deadline: Instant,
+    /// The caller's own deadline comes before the server's patience ends.
+    hurried: bool,
+    note: Note,
+}
+
+impl Pass {
+    pub fn of<'a>(service: &'a Service, command: &Command, call: &Call) -> Result<(&'a Calls, Self), Status> {
+        let (lead_id, request_id) = (command.lead_id.clone(), command.request_id.to_string());
+        call.note.about(lead_id.as_str(), &request_id);
+        let calls = service.calls(Some(&request_id))?;
+        let patience = calls.settings.write_patience;
+        let wait = call.timeout.map_or(patience, |timeout| timeout.min(patience));
+        let (deadline, hurried) = (call.arrived + wait, wait < patience);
+        Ok((calls, Self { lead_id, request_id, deadline, hurried, note: call.note.clone() }))
+    }
+
+    /// The answer to a command that was submitted, or not.
+    pub async fn answer(self, submitted: Result<Submitted, CommandError>) -> Result<(Answer, String), Status> {
+        let answer = match submitted {
+            Ok(submitted) => submitted.answer().await,
+            Err(error) => Err(error),
+        };
+        match answer {
+            Ok(answer) => {
+                self.note.outcome(match (answer.replayed, answer.moved) {
+                    (true, _) => "replayed",
+                    (false, true) => "moved",
+                    (false, false) => "no change",
+                });
+                Ok((answer, self.request_id))
+            }
+            Err(CommandError::Unavailable) if self.hurried => {
+                Err(status::command(CommandError::DeadlineExceeded, &self.lead_id, &self.request_id))
+            }
+            Err(error) => Err(status::command(error, &self.lead_id, &self.request_id)),
         }
-        Err(CommandError::Unavailable) if wait < patience => {
-            Err(status::command(CommandError::DeadlineExceeded, &lead_id, &request_id))
-        }
-        Err(error) => Err(status::command(error, &lead_id, &request_id)),
     }
 }
 

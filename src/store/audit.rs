@@ -174,8 +174,12 @@ impl Audit {
         after: &str,
         limit: i64,
     ) -> Result<Vec<Read<StoredLead>>, StoreError> {
-        let rows =
-            lead_rows!("where partition = $1 and lead_id > $2 order by lead_id limit $3", partition, after, limit);
+        let rows = lead_rows!(
+            "leads where partition = $1 and lead_id > $2 order by lead_id limit $3",
+            partition,
+            after,
+            limit
+        );
         let rows: Vec<LeadRow> = rows.fetch_all(&mut self.connection).await?;
         Ok(rows.into_iter().map(StoredLead::try_from).collect())
     }

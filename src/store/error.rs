@@ -11,6 +11,9 @@ pub enum StoreError {
     /// No answer came in time; the connection was given up. What was under way may have happened or not.
     #[error("the database didn't answer within {0:?}")]
     Silent(std::time::Duration),
+    /// The store was closed: the server is stopping.
+    #[error("the store is closed")]
+    Closed,
     /// A request_id of the batch was recorded meanwhile; nothing was written.
     #[error("an entry of the batch is recorded already: {0}")]
     AlreadyRecorded(#[source] sqlx::Error),
@@ -78,6 +81,6 @@ impl StoreError {
     /// Whether trying again later may help.
     #[must_use]
     pub const fn may_pass(&self) -> bool {
-        matches!(self, Self::Lost(_) | Self::Silent(_) | Self::Transient(_))
+        matches!(self, Self::Lost(_) | Self::Silent(_) | Self::Closed | Self::Transient(_))
     }
 }

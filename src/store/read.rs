@@ -6,6 +6,7 @@ use super::entry::Entry;
 use super::rows::{LeadRow, StoredLead, lead_rows};
 use super::{Store, StoreError};
 use crate::domain::{AgentId, Lead, LeadId, Stage};
+use std::collections::HashMap;
 use std::future::Future;
 
 /// Which leads to list.
@@ -56,16 +57,25 @@ impl Store {
         }
     }
 
-    /// One lead.
-    pub async fn lead(&self, lead_id: &LeadId) -> Result<Option<Lead>, StoreError> {
-        let partition = self.partition_of(lead_id.as_str());
-        let row = self
+    /// Leads of one partition by their ids; those that aren't there are left out, and one that is damaged harms no other.
+    pub async fn leads_of(
+        &self,
+        partition: i32,
+        lead_ids: &[&str],
+    ) -> Result<HashMap<String, Result<Lead, StoreError>>, StoreError> {
+        let rows = self
             .repeat(|| {
-                lead_rows!("where partition = $1 and lead_id = $2", partition, lead_id.as_str(),)
-                    .fetch_optional(&self.pool)
+                // By key, whatever the planner knows: see `write.sql`.
+                lead_rows!(
+                    "unnest($2::text[]) as wanted (id) cross join lateral (select * from leads where partition = $1 and lead_id >= wanted.id order by lead_id limit 1) as leads where lead_id = wanted.id",
+                    partition,
+                    lead_ids as &[&str],
+                )
+                .fetch_all(&self.pool)
             })
             .await?;
-        row.map(|row| StoredLead::try_from(row).map(|stored| stored.lead)).transpose()
+        let lead = |row: LeadRow| (row.lead_id.clone(), StoredLead::try_from(row).map(|stored| stored.lead));
+        Ok(rows.into_iter().map(lead).collect())
     }
 
     /// Leads in the order of their partition and id, behind `after`; fewer than `limit` only at the end.
@@ -102,7 +112,7 @@ impl Store {
         if let Some(agent) = &filter.agent {
             return self
                 .repeat(|| {
-                    lead_rows!("where partition = $1 and agent_id = $6 and lead_id > $2 and (cardinality($3::smallint[]) = 0 or stage = any ($3)) and ($4::boolean is null or (dead_reason is not null) = $4) order by lead_id limit $5",
+                    lead_rows!("leads where partition = $1 and agent_id = $6 and lead_id > $2 and (cardinality($3::smallint[]) = 0 or stage = any ($3)) and ($4::boolean is null or (dead_reason is not null) = $4) order by lead_id limit $5",
                         partition,
                         after,
                         &stages,
@@ -115,7 +125,7 @@ impl Store {
                 .await;
         }
         self.repeat(|| {
-            lead_rows!("where partition = $1 and lead_id > $2 and (cardinality($3::smallint[]) = 0 or stage = any ($3)) and ($4::boolean is null or (dead_reason is not null) = $4) order by lead_id limit $5",
+            lead_rows!("leads where partition = $1 and lead_id > $2 and (cardinality($3::smallint[]) = 0 or stage = any ($3)) and ($4::boolean is null or (dead_reason is not null) = $4) order by lead_id limit $5",
                 partition,
                 after,
                 &stages,

@@ -65,7 +65,7 @@ pub(super) struct EntryRow {
     pub tag: i64,
 }
 
-/// A checked query for rows of `leads`: `lead_rows!("where ...", arguments...)`.
+/// A checked query for rows of `leads`: `lead_rows!("leads where ...", arguments...)`.
 macro_rules! lead_rows {
     ($rest:literal, $($argument:expr),+ $(,)?) => {
         sqlx::query_as!(
@@ -75,7 +75,7 @@ macro_rules! lead_rows {
                    meeting_ends_at as "meeting_ends_at: _", created_at as "created_at: _",
                    stage_entered_at as "stage_entered_at: _", last_outreach_at as "last_outreach_at: _",
                    last_reply_at as "last_reply_at: _"
-               from leads "# + $rest,
+               from "# + $rest,
             $($argument),+
         )
     };

@@ -8,7 +8,7 @@ mod partition;
 mod queue;
 
 pub use command::{Answer, Body, Command, CommandError};
-pub use queue::Writers;
+pub use queue::{Submitted, Writers};
 
 use crate::domain::OutreachMode;
 use crate::store::{Entry, Head};

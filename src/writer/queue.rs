@@ -97,28 +97,75 @@ impl Writers {
         (Self { queues, stop: stop.clone() }, tasks)
     }
 
-    /// Hands a command to its partition's writer and waits for the answer, until `deadline`.
+    /// Hands a command to its partition's writer, which is to begin with it before `deadline`.
     ///
     /// # Errors
-    /// What the command was refused for, or that nothing was done, or that it isn't known.
-    pub async fn submit(&self, command: Command, deadline: Instant) -> Result<Answer, CommandError> {
-        if deadline <= Instant::now() {
-            return Err(CommandError::Unavailable);
-        }
-        let queue = &self.queues[partition_of(command.lead_id.as_str(), self.queues.len() as i32) as usize];
-        let (reply, mut answer) = oneshot::channel();
-        let progress = Arc::new(Progress::default());
-        let queued = Queued { command, deadline, reply, progress: Arc::clone(&progress) };
+    /// If the writer has no room for it, or is stopping, or it is too late: nothing was done.
+    pub fn submit(&self, command: Command, deadline: Instant) -> Result<Submitted, CommandError> {
+        let (queue, queued, submitted) = self.prepare(command, deadline)?;
         queue.try_send(queued).map_err(|error| match error {
             mpsc::error::TrySendError::Full(_) => CommandError::Overloaded,
             mpsc::error::TrySendError::Closed(_) => CommandError::Stopping,
         })?;
-        let guard = AbandonOnDrop(progress);
+        Ok(submitted)
+    }
+
+    /// The same, but waits until the writer has room.
+    ///
+    /// # Errors
+    /// If the writer is stopping, or it is too late: nothing was done.
+    pub async fn submit_in_turn(&self, command: Command, deadline: Instant) -> Result<Submitted, CommandError> {
+        let (queue, queued, submitted) = self.prepare(command, deadline)?;
+        match tokio::time::timeout_at(deadline, queue.send(queued)).await {
+            Ok(Ok(())) => Ok(submitted),
+            Ok(Err(_)) => Err(CommandError::Stopping),
+            Err(_) => Err(CommandError::Unavailable),
+        }
+    }
+
+    fn prepare(
+        &self,
+        command: Command,
+        deadline: Instant,
+    ) -> Result<(&mpsc::Sender<Queued>, Queued, Submitted), CommandError> {
+        if deadline <= Instant::now() {
+            return Err(CommandError::Unavailable);
+        }
+        let queue = &self.queues[partition_of(command.lead_id.as_str(), self.queues.len() as i32) as usize];
+        let (reply, answer) = oneshot::channel();
+        let progress = Arc::new(Progress::default());
+        let queued = Queued { command, deadline, reply, progress: Arc::clone(&progress) };
+        let submitted = Submitted { answer, deadline, guard: AbandonOnDrop(progress), stop: self.stop.clone() };
+        Ok((queue, queued, submitted))
+    }
+
+    /// How many commands wait, over all partitions.
+    #[must_use]
+    pub fn waiting(&self) -> usize {
+        self.queues.iter().map(|queue| queue.max_capacity() - queue.capacity()).sum()
+    }
+}
+
+/// A command that a writer has. Dropped before its answer: nobody waits for it any more.
+pub struct Submitted {
+    answer: oneshot::Receiver<Result<Answer, CommandError>>,
+    deadline: Instant,
+    guard: AbandonOnDrop,
+    stop: CancellationToken,
+}
+
+impl Submitted {
+    /// Waits for the answer, until the deadline.
+    ///
+    /// # Errors
+    /// What the command was refused for, or that nothing was done, or that it isn't known.
+    pub async fn answer(self) -> Result<Answer, CommandError> {
+        let Self { mut answer, deadline, guard, stop } = self;
         // Asked in this order: an answer that is there counts, whatever else has happened.
         let given_up = tokio::select! {
             biased;
             result = &mut answer => return result.unwrap_or(Err(CommandError::OutcomeUnknown)),
-            () = self.stop.cancelled() => CommandError::Stopping,
+            () = stop.cancelled() => CommandError::Stopping,
             () = tokio::time::sleep_until(deadline) => CommandError::Unavailable,
         };
         if guard.0.abandon() {
@@ -129,11 +176,5 @@ impl Writers {
             Ok(Ok(result)) => result,
             Ok(Err(_)) | Err(_) => Err(CommandError::OutcomeUnknown),
         }
-    }
-
-    /// How many commands wait, over all partitions.
-    #[must_use]
-    pub fn waiting(&self) -> usize {
-        self.queues.iter().map(|queue| queue.max_capacity() - queue.capacity()).sum()
     }
 }

@@ -2,7 +2,9 @@
 
 use crate::support::errors::failed;
 use crate::support::requests::{applied, created, lead, message_sent};
-use crate::support::server::server;
+use crate::support::server::{server, server_with};
+use crate::support::wait::within;
+use futures::future::join_all;
 use lead_pipeline::proto::GetLeadRequest;
 use tonic::Code;
 
@@ -35,4 +37,35 @@ async fn ids_are_told_apart_by_case() {
     created(&mut client, "lead").await;
     applied(&mut client, "lead", message_sent()).await;
     assert_eq!(lead(&mut client, "Lead").await.version, 1);
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn reads_that_share_a_statement_have_each_its_own_answer() {
+    let server = server_with(&["--partitions=1", "--read-queue=2", "--read-batch=3"]).await;
+    let mut client = server.client();
+    for number in 0..10 {
+        created(&mut client, &format!("lead-{number}")).await;
+    }
+    // One that no version of the service can have written: it harms no other.
+    server.database().await.run("update leads set stage = 99 where lead_id = 'lead-7'").await;
+    let reads = (0..200).map(|number| {
+        let (mut client, lead_id) = (client.clone(), format!("lead-{}", number % 12));
+        tokio::spawn(async move { (number % 12, client.get_lead(GetLeadRequest { lead_id }).await) })
+    });
+    for read in within("the reads", join_all(reads)).await {
+        let (number, answer) = read.expect("no panic");
+        match number {
+            7 => {
+                failed(answer).is(Code::Internal, "INTERNAL");
+            }
+            10 | 11 => {
+                let lead_id = format!("lead-{number}");
+                failed(answer).is(Code::NotFound, "LEAD_NOT_FOUND").says("lead_id", &lead_id);
+            }
+            _ => {
+                let lead = answer.expect("it is there").into_inner().lead.expect("a lead");
+                assert_eq!(lead.lead_id, format!("lead-{number}"));
+            }
+        }
+    }
 }

@@ -1,6 +1,7 @@
 //! One module a call: what it answers, what it refuses, and what it leaves behind.
 
 mod apply_trigger;
+mod apply_triggers;
 mod batch_create_leads;
 mod create_lead;
 mod describe_pipeline;

@@ -32,9 +32,12 @@ fn no_messages() -> Vec<(&'static str, Vec<u8>)> {
         ("too deep", too_deep),
         ("invalid UTF-8", field(1, &[0xff, 0xfe, b'a'])),
         ("half a UTF-8 character", field(1, &"ä".as_bytes()[..1])),
-        ("the wrong wire type", vec![0x08, 0x01]),
+        ("the wrong wire type", vec![0x09, 0, 0, 0, 0, 0, 0, 0, 0]),
     ]
 }
+
+const METHODS: [&str; 6] =
+    ["CreateLead", "ApplyTrigger", "ApplyTriggers", "GetLead", "BatchCreateLeads", "WatchStageChanges"];
 
 #[tokio::test]
 async fn other_calls_of_the_connection_go_on() {
@@ -42,7 +45,7 @@ async fn other_calls_of_the_connection_go_on() {
     let raw = RawClient::connect(server.address().parse().expect("an address")).await;
     for (number, (what, bytes)) in no_messages().into_iter().enumerate() {
         let good = create(&format!("lead-{number}")).encode_to_vec();
-        for method in ["CreateLead", "ApplyTrigger", "GetLead", "BatchCreateLeads", "WatchStageChanges"] {
+        for method in METHODS {
             let (bad, good) = tokio::join!(raw.call(method, &bytes), raw.call("CreateLead", &good));
             assert_ne!(bad.code(), Code::Ok, "{method} with {what}: {bad:?}");
             assert_ne!(bad.code(), Code::Unavailable, "{method} with {what} is no failure of the service: {bad:?}");

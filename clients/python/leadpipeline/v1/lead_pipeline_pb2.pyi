@@ -154,6 +154,24 @@ class ApplyTriggerResponse(_message.Message):
     request_id: str
     def __init__(self, outcome: _Optional[_Union[_stage_change_pb2.Outcome, str]] = ..., lead: _Optional[_Union[_lead_pb2.Lead, _Mapping]] = ..., changes: _Optional[_Iterable[_Union[_stage_change_pb2.StageChange, _Mapping]]] = ..., replayed: bool = ..., request_id: _Optional[str] = ...) -> None: ...
 
+class ApplyTriggersRequest(_message.Message):
+    __slots__ = ("sequence", "command")
+    SEQUENCE_FIELD_NUMBER: _ClassVar[int]
+    COMMAND_FIELD_NUMBER: _ClassVar[int]
+    sequence: int
+    command: ApplyTriggerRequest
+    def __init__(self, sequence: _Optional[int] = ..., command: _Optional[_Union[ApplyTriggerRequest, _Mapping]] = ...) -> None: ...
+
+class ApplyTriggersResponse(_message.Message):
+    __slots__ = ("sequence", "response", "error")
+    SEQUENCE_FIELD_NUMBER: _ClassVar[int]
+    RESPONSE_FIELD_NUMBER: _ClassVar[int]
+    ERROR_FIELD_NUMBER: _ClassVar[int]
+    sequence: int
+    response: ApplyTriggerResponse
+    error: _status_pb2.Status
+    def __init__(self, sequence: _Optional[int] = ..., response: _Optional[_Union[ApplyTriggerResponse, _Mapping]] = ..., error: _Optional[_Union[_status_pb2.Status, _Mapping]] = ...) -> None: ...
+
 class OverrideStageRequest(_message.Message):
     __slots__ = ("lead_id", "stage", "meeting", "reopen_channels", "request_id", "expected_version", "occurred_at", "actor", "reason", "validate_only")
     LEAD_ID_FIELD_NUMBER: _ClassVar[int]

@@ -73,6 +73,11 @@ class LeadPipelineStub(object):
                 request_serializer=leadpipeline_dot_v1_dot_lead__pipeline__pb2.ApplyTriggerRequest.SerializeToString,
                 response_deserializer=leadpipeline_dot_v1_dot_lead__pipeline__pb2.ApplyTriggerResponse.FromString,
                 _registered_method=True)
+        self.ApplyTriggers = channel.stream_stream(
+                '/leadpipeline.v1.LeadPipeline/ApplyTriggers',
+                request_serializer=leadpipeline_dot_v1_dot_lead__pipeline__pb2.ApplyTriggersRequest.SerializeToString,
+                response_deserializer=leadpipeline_dot_v1_dot_lead__pipeline__pb2.ApplyTriggersResponse.FromString,
+                _registered_method=True)
         self.OverrideStage = channel.unary_unary(
                 '/leadpipeline.v1.LeadPipeline/OverrideStage',
                 request_serializer=leadpipeline_dot_v1_dot_lead__pipeline__pb2.OverrideStageRequest.SerializeToString,
@@ -169,6 +174,20 @@ class LeadPipelineServicer(object):
         context.set_details('Method not implemented!')
         raise NotImplementedError('Method not implemented!')
 
+    def ApplyTriggers(self, request_iterator, context):
+        """ApplyTrigger for volume: one stream of triggers, each with the answer or the error that ApplyTrigger would have
+        given it, under the caller's own number. Answers come as soon as they are there, in any order. Triggers on one lead
+        take effect in the order they were sent, also if one of them fails. The server reads no further while as many
+        triggers as it allows (a setting) are under way or the answers aren't read. It ends with OK once the caller has
+        closed its side and everything is answered. When the server stops, what is under way is answered, then comes
+        UNAVAILABLE: send what has no answer again, with the same request_id.
+
+        Example: `{"sequence": "1", "command": {"lead_id": "lead-1", "trigger": {"message_sent": {}}}}`
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
     def OverrideStage(self, request, context):
         """Sets the stage by a person's word: from any stage to any stage, also of a dead lead (the mark stays).
 
@@ -258,6 +277,11 @@ def add_LeadPipelineServicer_to_server(servicer, server):
                     servicer.ApplyTrigger,
                     request_deserializer=leadpipeline_dot_v1_dot_lead__pipeline__pb2.ApplyTriggerRequest.FromString,
                     response_serializer=leadpipeline_dot_v1_dot_lead__pipeline__pb2.ApplyTriggerResponse.SerializeToString,
+            ),
+            'ApplyTriggers': grpc.stream_stream_rpc_method_handler(
+                    servicer.ApplyTriggers,
+                    request_deserializer=leadpipeline_dot_v1_dot_lead__pipeline__pb2.ApplyTriggersRequest.FromString,
+                    response_serializer=leadpipeline_dot_v1_dot_lead__pipeline__pb2.ApplyTriggersResponse.SerializeToString,
             ),
             'OverrideStage': grpc.unary_unary_rpc_method_handler(
                     servicer.OverrideStage,
@@ -439,6 +463,33 @@ class LeadPipeline(object):
             '/leadpipeline.v1.LeadPipeline/ApplyTrigger',
             leadpipeline_dot_v1_dot_lead__pipeline__pb2.ApplyTriggerRequest.SerializeToString,
             leadpipeline_dot_v1_dot_lead__pipeline__pb2.ApplyTriggerResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def ApplyTriggers(request_iterator,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.stream_stream(
+            request_iterator,
+            target,
+            '/leadpipeline.v1.LeadPipeline/ApplyTriggers',
+            leadpipeline_dot_v1_dot_lead__pipeline__pb2.ApplyTriggersRequest.SerializeToString,
+            leadpipeline_dot_v1_dot_lead__pipeline__pb2.ApplyTriggersResponse.FromString,
             options,
             channel_credentials,
             insecure,
