@@ -2,6 +2,7 @@
 ## make run               build the server and run it (ARGS="--listen 0.0.0.0:50051 ..." is handed on)
 ## make test              run every test (ARGS="watch::" runs only those with that name)
 ## make campaign          the promises at full size: prints figures, takes half an hour (ARGS="snapshot" runs only that)
+## make bench             the service beside hand-written SQL, up to an hour (QUICK=1: two minutes, ONLY="unary get")
 ## make lint              format, clippy, dependencies, protos, scripts, drift of generated code
 ## make generate          write the generated code anew: the Python client and the checked queries (.sqlx)
 ## make check-generated   fail if `make generate` would change anything
@@ -23,6 +24,10 @@ campaign:
 	@scripts/setup test && cargo test --release --locked --test it -- --ignored --nocapture --test-threads=1 \
 	$(if $(ARGS),campaign::$(ARGS),campaign::)
 
+bench:
+	@scripts/setup test && BENCH_QUICK="$(QUICK)" BENCH_ONLY="$(ONLY)" cargo test --release --locked --test it -- \
+	--ignored --exact --nocapture bench::bench
+
 lint:
 	@scripts/setup lint && scripts/lint
 
@@ -32,4 +37,4 @@ generate:
 check-generated:
 	@scripts/setup generate && scripts/generate --check
 
-.PHONY: help run test campaign lint generate check-generated
+.PHONY: help run test campaign bench lint generate check-generated

@@ -1,6 +1,7 @@
 //! Every integration test, in one program: one link, and one Postgres for the whole run.
 
 mod apply;
+mod bench;
 mod calls;
 mod campaign;
 mod domain;

@@ -24,7 +24,7 @@ impl Latencies {
     }
 
     /// The duration that this share of all stays within.
-    fn share(&self, share: f64) -> Duration {
+    pub fn share(&self, share: f64) -> Duration {
         quantile(self.0.iter().map(|(_, took)| *took), share)
     }
 

@@ -11,10 +11,8 @@ use std::time::{Duration, Instant};
 /// Watches of one connection.
 const EACH: usize = 250;
 
-async fn scenario(size: Size) {
-    let watchers = size.of(500, 10_000);
-    let stage = Stage::new(size, 100, &[]).await;
-    let memory = stage.watch_memory();
+/// So many idle watchers, all caught up.
+async fn idle(stage: &Stage, watchers: usize) -> Vec<Watching> {
     let connections = (0..watchers / EACH).map(|_| {
         let mut client = stage.server.client();
         async move {
@@ -27,9 +25,28 @@ async fn scenario(size: Size) {
             watches
         }
     });
-    let mut watches: Vec<Watching> = join_all(connections).await.into_iter().flatten().collect();
-    // A round of checkpoints passes.
-    tokio::time::sleep(size.of(Duration::ZERO, Duration::from_secs(12))).await;
+    join_all(connections).await.into_iter().flatten().collect()
+}
+
+/// Long enough for a round of checkpoints.
+const CHECKPOINTS: Duration = Duration::from_secs(12);
+
+/// What an idle watcher costs the server, in bytes.
+pub async fn cost(stage: &Stage, watchers: usize) -> usize {
+    let memory = stage.watch_memory();
+    let watches = idle(stage, watchers).await;
+    tokio::time::sleep(CHECKPOINTS).await;
+    let growth = memory.growth();
+    drop(watches);
+    growth / watchers
+}
+
+async fn scenario(size: Size) {
+    let watchers = size.of(500, 10_000);
+    let stage = Stage::new(size, 100, &[]).await;
+    let memory = stage.watch_memory();
+    let mut watches = idle(&stage, watchers).await;
+    tokio::time::sleep(size.of(Duration::ZERO, CHECKPOINTS)).await;
     let growth = memory.growth();
     let mut slowest = Duration::ZERO;
     for round in 0..size.of(2, 5) {

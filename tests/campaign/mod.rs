@@ -2,14 +2,14 @@
 //! prints its figures, and fails on a broken promise. `make test` runs the same scenarios small, without a look at the
 //! clock.
 
-mod fan_out;
+pub mod fan_out;
 mod figures;
 mod foreign_transaction;
-mod idle_watchers;
-mod latency;
+pub mod idle_watchers;
+pub mod latency;
 mod load;
 mod restarts;
 mod snapshot;
-mod stage;
+pub mod stage;
 mod stalled_readers;
 mod subscriber;
