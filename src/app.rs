@@ -173,6 +173,8 @@ impl Parts {
         let transport = TransportSettings {
             streams: limits.streams_per_connection,
             message_bytes: limits.message_bytes,
+            stream_window_bytes: limits.stream_window_bytes,
+            connection_window_bytes: limits.connection_window_bytes,
             keepalive_interval: limits.keepalive_interval,
             keepalive_timeout: limits.keepalive_timeout,
         };

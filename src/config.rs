@@ -83,8 +83,8 @@ pub struct Limits {
     /// Database connections for reads, beside one a partition for writes and one for notifications.
     #[arg(long, default_value_t = 8, value_parser = clap::value_parser!(u32).range(2..=1000))]
     pub read_connections: u32,
-    /// Triggers of one ApplyTriggers stream that are under way; no more are read before one is answered.
-    #[arg(long, default_value_t = 4096, value_parser = count(1, 1_000_000))]
+    /// Triggers of one ApplyTriggers stream that are under way or unread; no more are taken before one is read.
+    #[arg(long, default_value_t = 1024, value_parser = count(1, 1_000_000))]
     pub stream_window: usize,
     /// Reads of one lead that wait for one partition's next statement; more wait to be taken.
     #[arg(long, default_value_t = 4096, value_parser = count(1, 1_000_000))]
@@ -110,6 +110,13 @@ pub struct Limits {
     /// Calls that one connection may have open at the same time.
     #[arg(long, default_value_t = 1024, value_parser = clap::value_parser!(u32).range(1..=1_000_000))]
     pub streams_per_connection: u32,
+    /// Bytes that one call may send before the server has read them.
+    #[arg(long, default_value_t = 64 * 1024, value_parser = clap::value_parser!(u32).range(65_535..=16_777_216))]
+    pub stream_window_bytes: u32,
+    /// Bytes that the calls of one connection may send before the server has read them; small messages that wait unread
+    /// count for more than their size, and beyond it the connection is closed.
+    #[arg(long, default_value_t = 32 * 1024 * 1024, value_parser = clap::value_parser!(u32).range(65_535..=1_073_741_824))]
+    pub connection_window_bytes: u32,
     /// How often an idle connection is asked whether it is still there.
     #[arg(long, default_value = "30s", value_parser = duration)]
     pub keepalive_interval: Duration,

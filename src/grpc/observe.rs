@@ -186,7 +186,9 @@ impl Call {
     fn begin(path: &str) -> Self {
         let method = Method::of(path);
         method.started.increment(1);
-        Self { method, began: Instant::now(), note: Note(Some(Arc::default())), ended: false }
+        let listening = tracing::enabled!(tracing::Level::DEBUG);
+        let note = Note(listening.then(Arc::default));
+        Self { method, began: Instant::now(), note, ended: false }
     }
 
     fn end(mut self, code: Code) {

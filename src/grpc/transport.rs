@@ -20,6 +20,9 @@ pub struct TransportSettings {
     pub streams: u32,
     /// The largest request, in bytes.
     pub message_bytes: usize,
+    /// Bytes that may wait unread, of a call and of a connection.
+    pub stream_window_bytes: u32,
+    pub connection_window_bytes: u32,
     /// How often an idle connection is asked whether it is still there, and how long it may take to say so.
     pub keepalive_interval: Duration,
     pub keepalive_timeout: Duration,
@@ -72,6 +75,10 @@ pub async fn serve(
     Server::builder()
         .tcp_nodelay(true)
         .max_concurrent_streams(settings.streams)
+        // The HTTP/2 library ends a connection with too many small frames that wait unread; how many are too many goes by
+        // the connection's window. So that must have room for many streams whose triggers wait for a place.
+        .initial_stream_window_size(settings.stream_window_bytes)
+        .initial_connection_window_size(settings.connection_window_bytes)
         .http2_max_local_error_reset_streams(Some(ERROR_RESETS))
         .http2_max_header_list_size(HEADER_BYTES)
         .http2_keepalive_interval(Some(settings.keepalive_interval))

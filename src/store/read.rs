@@ -3,7 +3,7 @@
 
 use super::columns::HistoryRow;
 use super::entry::Entry;
-use super::rows::{LeadRow, StoredLead, lead_rows};
+use super::rows::{LeadRow, StoredLead, lead_rows, leads_by_id};
 use super::{Store, StoreError};
 use crate::domain::{AgentId, Lead, LeadId, Stage};
 use std::collections::HashMap;
@@ -63,17 +63,7 @@ impl Store {
         partition: i32,
         lead_ids: &[&str],
     ) -> Result<HashMap<String, Result<Lead, StoreError>>, StoreError> {
-        let rows = self
-            .repeat(|| {
-                // By key, whatever the planner knows: see `write.sql`.
-                lead_rows!(
-                    "unnest($2::text[]) as wanted (id) cross join lateral (select * from leads where partition = $1 and lead_id >= wanted.id order by lead_id limit 1) as leads where lead_id = wanted.id",
-                    partition,
-                    lead_ids as &[&str],
-                )
-                .fetch_all(&self.pool)
-            })
-            .await?;
+        let rows = self.repeat(|| leads_by_id!(partition, lead_ids).fetch_all(&self.pool)).await?;
         let lead = |row: LeadRow| (row.lead_id.clone(), StoredLead::try_from(row).map(|stored| stored.lead));
         Ok(rows.into_iter().map(lead).collect())
     }

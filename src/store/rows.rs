@@ -95,7 +95,18 @@ macro_rules! entry_rows {
     };
 }
 
-pub(super) use {entry_rows, lead_rows};
+/// A checked query for leads of one partition by their ids. By key, whatever the planner knows: see `write.sql`.
+macro_rules! leads_by_id {
+    ($partition:expr, $lead_ids:expr) => {
+        lead_rows!(
+            "unnest($2::text[]) as wanted (id) cross join lateral (select * from leads where partition = $1 and lead_id >= wanted.id order by lead_id limit 1) as leads where lead_id = wanted.id",
+            $partition,
+            $lead_ids as &[&str],
+        )
+    };
+}
+
+pub(super) use {entry_rows, lead_rows, leads_by_id};
 
 /// Turns the columns of one row into domain values.
 struct Columns<'a> {

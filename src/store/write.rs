@@ -3,7 +3,7 @@
 use super::columns::{KnownRow, WrittenEntry, WrittenLead, written_entries, written_leads};
 use super::entry::{Cause, Digest, Entry};
 use super::notice::watched;
-use super::rows::StoredLead;
+use super::rows::{StoredLead, lead_rows, leads_by_id};
 use super::types::PgTimestamp;
 use super::{Head, Store, StoreError};
 use crate::domain::{Actor, DeadReason, Lead, LeadId, Reason, RequestId, Stage, Stamps, Timestamp};
@@ -133,6 +133,13 @@ impl WriteConnection {
         .fetch_one(&mut self.connection)
         .await?;
         Ok(epoch)
+    }
+
+    /// Reads leads, and nothing else; those that aren't there are left out.
+    pub async fn leads(&mut self, leads: &[&LeadId]) -> Result<Vec<StoredLead>, StoreError> {
+        let lead_ids: Vec<&str> = leads.iter().map(|lead_id| lead_id.as_str()).collect();
+        let rows = leads_by_id!(self.partition, &lead_ids).fetch_all(&mut self.connection).await?;
+        rows.into_iter().map(StoredLead::try_from).collect()
     }
 
     /// Reads leads and looks for requests recorded on them, in one statement.

@@ -1,10 +1,15 @@
 //! The commands that a writer has taken from its queue and not yet answered.
 
-use super::command::{Answer, Command, CommandError};
+use super::command::{Answer, Body, Command, CommandError};
 use super::queue::Queued;
 use crate::domain::LeadId;
 use std::collections::HashMap;
 use tokio::time::Instant;
+
+/// Whether a command makes its lead.
+pub(super) const fn is_creation(command: &Command) -> bool {
+    matches!(command.body, Body::Create(_))
+}
 
 /// A command that waits for its answer.
 pub(super) struct Pending {

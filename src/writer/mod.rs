@@ -1,6 +1,7 @@
 //! The one way a lead changes. Comes in: commands, each with its own reply. Goes out: answers, and the committed entries
 //! to the change feed. Never touches two partitions in one statement, and never answers a write before it is on disk.
 
+mod ahead;
 mod batch;
 mod command;
 mod fold;

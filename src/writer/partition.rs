@@ -1,13 +1,13 @@
 //! The batch loop of one partition: takes what waits, decides it, writes it, settles what went wrong.
 
-use super::batch::Batch;
-use super::command::{Body, CommandError};
+use super::ahead::Memory;
+use super::batch::{Batch, is_creation};
+use super::command::CommandError;
 use super::fold::{Folded, Ground};
 use super::queue::Queued;
 use super::{Feed, MODE, WriterSettings};
 use crate::domain::{Context, LeadId};
-use crate::store::{Known, LeadWrite, Store, StoreError, StoredLead, WriteConnection, Written};
-use lru::LruCache;
+use crate::store::{Known, LeadWrite, Store, StoreError, WriteConnection, Written};
 use metrics::{counter, histogram};
 use rand::RngExt;
 use rand::rngs::StdRng;
@@ -26,8 +26,7 @@ pub(super) struct PartitionWriter {
     random: StdRng,
     stop: CancellationToken,
     connection: Option<Connected>,
-    /// Leads as this writer last saw them. Kept honest by the compare in the write.
-    cache: LruCache<LeadId, StoredLead>,
+    memory: Memory,
 }
 
 /// A connection, and the mode epoch that decisions are made under.
@@ -54,12 +53,12 @@ impl PartitionWriter {
         partition: i32,
         store: Store,
         settings: WriterSettings,
+        memory: Memory,
         feed: Arc<dyn Feed>,
         random: StdRng,
         stop: CancellationToken,
     ) -> Self {
-        let cache = LruCache::new(settings.cache);
-        Self { partition, store, settings, feed, random, stop, connection: None, cache }
+        Self { partition, store, settings, memory, feed, random, stop, connection: None }
     }
 
     /// Serves the queue until the stop.
@@ -105,13 +104,13 @@ impl PartitionWriter {
                     tracing::warn!(partition = self.partition, %error, "a batch failed and is tried again");
                     counter!("lead_pipeline_batch_failures_total").increment(1);
                     // The round has dropped its connection: the next one begins with a new one and an empty memory.
-                    self.cache.clear();
+                    self.memory.clear();
                     self.pause(PAUSES[failures.min(PAUSES.len() - 1)]).await;
                     failures += 1;
                 }
                 Err(error) => {
                     tracing::error!(partition = self.partition, %error, "the database refused a batch");
-                    self.cache.clear();
+                    self.memory.clear();
                     most_leads = narrow(&mut batch, most_leads);
                 }
             }
@@ -174,7 +173,7 @@ impl PartitionWriter {
     fn needs_read(&self, batch: &Batch, (lead_id, places): &Group) -> bool {
         let first = batch.pending[places[0]].command();
         // A lead that is to be created is taken to be new: if it isn't, the write says so.
-        let known = self.cache.contains(lead_id) || matches!(first.body, Body::Create(_));
+        let known = self.memory.has(lead_id) || is_creation(first);
         !known || places.iter().any(|place| batch.pending[*place].fresh)
     }
 
@@ -186,7 +185,7 @@ impl PartitionWriter {
             let ground = if fresh.leads.contains(&lead_id) {
                 Ground { base: fresh.known.leads.get(&lead_id).cloned(), known: Some(&fresh.known), context }
             } else {
-                Ground { base: self.cache.get(&lead_id).cloned(), known: None, context }
+                Ground { base: self.memory.get(&lead_id), known: None, context }
             };
             folds.extend(ground.fold(batch, &places, || self.random.random()));
         }
@@ -214,7 +213,7 @@ impl PartitionWriter {
             }
             Ok(Written::Unreplicated) => {
                 tracing::error!(partition = self.partition, "a commit was not confirmed by the synchronous standby");
-                self.cache.clear();
+                self.memory.clear();
                 for place in folds.iter().flat_map(Folded::places) {
                     batch.pending[place].answer(Err(CommandError::OutcomeUnknown));
                 }
@@ -280,9 +279,9 @@ impl PartitionWriter {
         for (place, folded) in folds.into_iter().enumerate() {
             if written.contains(&place) {
                 let stored = folded.commit(batch, &mut head, recorded_at, &mut committed);
-                self.cache.put(stored.lead.id.clone(), stored);
+                self.memory.put(stored);
             } else {
-                self.cache.pop(&folded.write.lead.id);
+                self.memory.forget(&folded.write.lead.id);
                 Self::unsend(batch, std::slice::from_ref(&folded));
             }
         }

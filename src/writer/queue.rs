@@ -1,5 +1,6 @@
 //! The front of the writers: a bounded queue for each partition, and the wait for the answer.
 
+use super::ahead::{Memory, ReadAhead};
 use super::command::{Answer, Command, CommandError};
 use super::partition::PartitionWriter;
 use super::{Feed, WriterSettings};
@@ -7,7 +8,7 @@ use crate::store::{Store, partition_of};
 use rand::rngs::StdRng;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU8, Ordering};
-use tokio::sync::{mpsc, oneshot};
+use tokio::sync::{OwnedSemaphorePermit, Semaphore, mpsc, oneshot};
 use tokio::task::JoinSet;
 use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
@@ -19,6 +20,8 @@ pub(super) struct Queued {
     pub deadline: Instant,
     pub reply: oneshot::Sender<Result<Answer, CommandError>>,
     pub progress: Arc<Progress>,
+    /// The part of a stream's command in the room that streams may take, until it is answered.
+    turn: Option<OwnedSemaphorePermit>,
 }
 
 /// How far a command has come. Decides whether giving up means "nothing was done" or "unknown".
@@ -67,15 +70,23 @@ impl Drop for AbandonOnDrop {
     }
 }
 
+/// The way to one partition's writer.
+#[derive(Debug)]
+struct Queue {
+    commands: mpsc::Sender<Queued>,
+    /// Half of the room: streams may wait for it, so the other half is there for calls, which don't.
+    turns: Arc<Semaphore>,
+}
+
 /// The writers of all partitions.
 #[derive(Clone, Debug)]
 pub struct Writers {
-    queues: Arc<[mpsc::Sender<Queued>]>,
+    queues: Arc<[Queue]>,
     stop: CancellationToken,
 }
 
 impl Writers {
-    /// Starts one writer a partition. They stop when `stop` is cancelled: what wasn't sent to the database is answered
+    /// Starts one writer a partition, and what reads ahead for it. They stop when `stop` is cancelled: what wasn't sent to the database is answered
     /// `Stopping`, what was is settled. `random` seeds each writer's source of tags.
     pub fn start(
         store: &Store,
@@ -88,10 +99,15 @@ impl Writers {
         let queues = (0..store.partitions())
             .map(|partition| {
                 let (sender, receiver) = mpsc::channel(settings.queue);
-                let writer =
-                    PartitionWriter::new(partition, store.clone(), settings, Arc::clone(feed), random(), stop.clone());
-                tasks.spawn(writer.run(receiver));
-                sender
+                let (next, ready) = mpsc::channel(settings.batch);
+                let memory = Memory::new(settings.cache);
+                let (store, stop, batch) = (store.clone(), stop.clone(), settings.batch);
+                let ahead = (memory.clone(), store.clone(), stop.clone());
+                let writer = PartitionWriter::new(partition, store, settings, memory, Arc::clone(feed), random(), stop);
+                tasks.spawn(writer.run(ready));
+                let (memory, store, stop) = ahead;
+                tasks.spawn(ReadAhead { partition, store, memory, batch, next, stop }.run(receiver));
+                Queue { commands: sender, turns: Arc::new(Semaphore::new(settings.queue.div_ceil(2))) }
             })
             .collect();
         (Self { queues, stop: stop.clone() }, tasks)
@@ -103,38 +119,39 @@ impl Writers {
     /// If the writer has no room for it, or is stopping, or it is too late: nothing was done.
     pub fn submit(&self, command: Command, deadline: Instant) -> Result<Submitted, CommandError> {
         let (queue, queued, submitted) = self.prepare(command, deadline)?;
-        queue.try_send(queued).map_err(|error| match error {
+        queue.commands.try_send(queued).map_err(|error| match error {
             mpsc::error::TrySendError::Full(_) => CommandError::Overloaded,
             mpsc::error::TrySendError::Closed(_) => CommandError::Stopping,
         })?;
         Ok(submitted)
     }
 
-    /// The same, but waits until the writer has room.
+    /// The same, but waits until the writer has room. Not to be left unpolled: it may hold room while it waits.
     ///
     /// # Errors
     /// If the writer is stopping, or it is too late: nothing was done.
     pub async fn submit_in_turn(&self, command: Command, deadline: Instant) -> Result<Submitted, CommandError> {
-        let (queue, queued, submitted) = self.prepare(command, deadline)?;
-        match tokio::time::timeout_at(deadline, queue.send(queued)).await {
-            Ok(Ok(())) => Ok(submitted),
-            Ok(Err(_)) => Err(CommandError::Stopping),
+        let (queue, mut queued, submitted) = self.prepare(command, deadline)?;
+        let in_turn = async {
+            queued.turn = Arc::clone(&queue.turns).acquire_owned().await.ok();
+            queue.commands.send(queued).await
+        };
+        let sent = tokio::time::timeout_at(deadline, self.stop.run_until_cancelled(in_turn)).await;
+        match sent {
+            Ok(Some(Ok(()))) => Ok(submitted),
+            Ok(_) => Err(CommandError::Stopping),
             Err(_) => Err(CommandError::Unavailable),
         }
     }
 
-    fn prepare(
-        &self,
-        command: Command,
-        deadline: Instant,
-    ) -> Result<(&mpsc::Sender<Queued>, Queued, Submitted), CommandError> {
+    fn prepare(&self, command: Command, deadline: Instant) -> Result<(&Queue, Queued, Submitted), CommandError> {
         if deadline <= Instant::now() {
             return Err(CommandError::Unavailable);
         }
         let queue = &self.queues[partition_of(command.lead_id.as_str(), self.queues.len() as i32) as usize];
         let (reply, answer) = oneshot::channel();
         let progress = Arc::new(Progress::default());
-        let queued = Queued { command, deadline, reply, progress: Arc::clone(&progress) };
+        let queued = Queued { command, deadline, reply, progress: Arc::clone(&progress), turn: None };
         let submitted = Submitted { answer, deadline, guard: AbandonOnDrop(progress), stop: self.stop.clone() };
         Ok((queue, queued, submitted))
     }
@@ -142,7 +159,7 @@ impl Writers {
     /// How many commands wait, over all partitions.
     #[must_use]
     pub fn waiting(&self) -> usize {
-        self.queues.iter().map(|queue| queue.max_capacity() - queue.capacity()).sum()
+        self.queues.iter().map(|queue| queue.commands.max_capacity() - queue.commands.capacity()).sum()
     }
 }
 
@@ -164,7 +181,12 @@ impl Submitted {
         // Asked in this order: an answer that is there counts, whatever else has happened.
         let given_up = tokio::select! {
             biased;
-            result = &mut answer => return result.unwrap_or(Err(CommandError::OutcomeUnknown)),
+            result = &mut answer => return match result {
+                Ok(result) => result,
+                // Nobody has it any more: the server stops.
+                Err(_) if guard.0.abandon() => Err(CommandError::Stopping),
+                Err(_) => Err(CommandError::OutcomeUnknown),
+            },
             () = stop.cancelled() => CommandError::Stopping,
             () = tokio::time::sleep_until(deadline) => CommandError::Unavailable,
         };

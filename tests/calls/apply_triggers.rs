@@ -2,6 +2,7 @@
 
 use crate::support::checker::check;
 use crate::support::errors::{Failed, failed};
+use crate::support::raw::RawClient;
 use crate::support::requests::{
     checklist_completed, created, lead, message_sent, not_interested, overridden, replied, trigger,
 };
@@ -11,8 +12,10 @@ use lead_pipeline::proto::apply_triggers_response::Result as Applied;
 use lead_pipeline::proto::lead_pipeline_client::LeadPipelineClient;
 use lead_pipeline::proto::trigger::Kind;
 use lead_pipeline::proto::{
-    ApplyTriggerRequest, ApplyTriggerResponse, ApplyTriggersRequest, ApplyTriggersResponse, Outcome, Stage, WentQuiet,
+    ApplyTriggerRequest, ApplyTriggerResponse, ApplyTriggersRequest, ApplyTriggersResponse, GetLeadRequest, Outcome,
+    Stage, WentQuiet,
 };
+use prost::Message;
 use std::collections::BTreeMap;
 use std::time::Duration;
 use tokio::sync::mpsc;
@@ -194,6 +197,55 @@ async fn a_caller_that_reads_no_answers_is_read_no_further() {
     }
     assert_eq!(open.finish().await.len(), 0);
     assert_eq!(lead(&mut client, "lead-1").await.version, 1_001);
+}
+
+#[tokio::test]
+async fn small_triggers_that_wait_unread_end_no_connection() {
+    let (server, _) = with_leads(&["--stream-window=8", "--partitions=1"], 1).await;
+    let raw = RawClient::connect(server.address().parse().expect("an address")).await;
+    let command = ApplyTriggerRequest { request_id: String::new(), ..trigger("lead-0", message_sent()) };
+    let small = ApplyTriggersRequest { sequence: 1, command: Some(command) }.encode_to_vec();
+    let mut database = server.database().await;
+    database.lock_partition_of("lead-0").await;
+    // Of several streams, each with as many frames as its window has room for.
+    let mut waiting = Vec::new();
+    for _ in 0..10 {
+        waiting.push(within("the window to fill", raw.pour("ApplyTriggers", &small)).await);
+    }
+    let get = GetLeadRequest { lead_id: "lead-0".into() }.encode_to_vec();
+    assert_eq!(raw.call("GetLead", &get).await.code(), Code::Ok, "the connection lives");
+    database.unlock().await;
+    let mut client = server.client();
+    let read_on = async || (lead(&mut client, "lead-0").await.version > 80).then_some(());
+    eventually("the streams to be read on", read_on).await;
+}
+
+#[tokio::test]
+async fn streams_whose_answers_are_not_read_hold_up_no_other_caller() {
+    let (server, mut client) = with_leads(&["--write-queue=4", "--write-batch=2", "--partitions=1"], 2).await;
+    let mut stalled = Vec::new();
+    for _ in 0..8 {
+        let channel = endpoint(server.address().parse().expect("an address")).initial_stream_window_size(16 * 1024);
+        let open = open(&mut LeadPipelineClient::new(channel.connect_lazy())).await;
+        for sequence in 0..2_000 {
+            open.send(sequence, ApplyTriggerRequest { reason: "🎉".repeat(500), ..trigger("lead-0", message_sent()) });
+        }
+        stalled.push(open);
+    }
+    let mut database = server.database().await;
+    let mut before = -1;
+    eventually("the streams to stand still", async || {
+        tokio::time::sleep(Duration::from_millis(300)).await;
+        let written = database.number("select count(*) from entries").await;
+        (std::mem::replace(&mut before, written) == written && written > 2).then_some(())
+    })
+    .await;
+    for _ in 0..10 {
+        client.apply_trigger(trigger("lead-1", message_sent())).await.expect("there is room for calls");
+    }
+    let other = open(&mut server.client()).await;
+    other.send(1, trigger("lead-1", message_sent()));
+    other.finish().await.remove(&1).expect("an answer").expect("there is room for streams that are read");
 }
 
 #[tokio::test]

@@ -1,10 +1,13 @@
 //! A client that sends bytes, not messages: for what no proper client would send, or no proper client would show.
 
 use bytes::{BufMut, Bytes, BytesMut};
-use h2::client::SendRequest;
+use h2::SendStream;
+use h2::client::{ResponseFuture, SendRequest};
+use http::request::Builder;
 use http::{HeaderMap, Request};
 use std::net::SocketAddr;
 use std::task::Poll;
+use std::time::Duration;
 use tokio::net::TcpStream;
 use tonic::{Code, Status};
 
@@ -40,10 +43,28 @@ impl RawClient {
         within("an answer to raw bytes", self.exchange(method, headers, body)).await
     }
 
+    /// Opens a call and sends a message again and again, a frame each, until the server takes no more. The call stays
+    /// open as long as what is returned lives.
+    pub async fn pour(&self, method: &str, message: &[u8]) -> (ResponseFuture, SendStream<Bytes>) {
+        let request = request(method).body(()).expect("a request");
+        let mut client = self.0.clone().ready().await.expect("the connection lives");
+        let (response, mut stream) = client.send_request(request, false).expect("sent");
+        let frame = framed(message);
+        loop {
+            stream.reserve_capacity(frame.len());
+            while stream.capacity() < frame.len() {
+                let more = std::future::poll_fn(|context| stream.poll_capacity(context));
+                match tokio::time::timeout(Duration::from_millis(300), more).await {
+                    Ok(more) => more.expect("it is open").map(drop).expect("the connection lives"),
+                    Err(_) => return (response, stream),
+                }
+            }
+            stream.send_data(frame.clone(), false).expect("the connection lives");
+        }
+    }
+
     async fn exchange(&self, method: &str, headers: &[(&'static str, &str)], body: Bytes) -> RawAnswer {
-        let mut request = Request::post(format!("http://test/leadpipeline.v1.LeadPipeline/{method}"))
-            .header("content-type", "application/grpc")
-            .header("te", "trailers");
+        let mut request = request(method);
         for (name, value) in headers {
             request = request.header(*name, *value);
         }
@@ -80,6 +101,12 @@ impl RawClient {
         let message = message.split_off(message.len().min(5)).freeze();
         RawAnswer { message, status }
     }
+}
+
+fn request(method: &str) -> Builder {
+    Request::post(format!("http://test/leadpipeline.v1.LeadPipeline/{method}"))
+        .header("content-type", "application/grpc")
+        .header("te", "trailers")
 }
 
 fn status(headers: &HeaderMap) -> Option<Status> {

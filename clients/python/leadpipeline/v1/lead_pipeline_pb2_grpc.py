@@ -180,7 +180,7 @@ class LeadPipelineServicer(object):
         take effect in the order they were sent, also if one of them fails. The server reads no further while as many
         triggers as it allows (a setting) are under way or the answers aren't read. It ends with OK once the caller has
         closed its side and everything is answered. When the server stops, what is under way is answered, then comes
-        UNAVAILABLE: send what has no answer again, with the same request_id.
+        UNAVAILABLE: send what has no answer again, with the same request_id. A message that can't be read ends the stream.
 
         Example: `{"sequence": "1", "command": {"lead_id": "lead-1", "trigger": {"message_sent": {}}}}`
         """
