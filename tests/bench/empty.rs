@@ -9,9 +9,9 @@ use std::net::SocketAddr;
 use std::process::Stdio;
 use std::task::{Context, Poll};
 use std::time::Duration;
-use tokio::io::{AsyncBufReadExt, BufReader};
+use tokio::io::{AsyncBufReadExt, BufReader, Lines};
 use tokio::net::TcpListener;
-use tokio::process::{Child, Command};
+use tokio::process::{Child, ChildStdout, Command};
 use tokio_stream::wrappers::TcpListenerStream;
 use tonic::body::Body;
 use tonic::client::Grpc;
@@ -59,6 +59,8 @@ impl tower::Service<http::Request<Body>> for Empty {
 pub struct EmptyServer {
     pub address: SocketAddr,
     _process: Child,
+    /// Open as long as the process: it says something after a minute.
+    _output: Lines<BufReader<ChildStdout>>,
 }
 
 const SERVES: &str = "the empty server serves on ";
@@ -76,7 +78,8 @@ impl EmptyServer {
         loop {
             let line = lines.next_line().await.expect("its output").expect("a line with the address");
             if let Some((_, address)) = line.split_once(SERVES) {
-                return Self { address: address.parse().expect("an address"), _process: process };
+                let address = address.parse().expect("an address");
+                return Self { address, _process: process, _output: lines };
             }
         }
     }
