@@ -72,7 +72,7 @@ impl Target {
         let began = Instant::now();
         let workers = (0..in_flight).map(|worker| {
             let (target, channel) = (self.clone(), channels[worker % channels.len()].clone());
-            tokio::spawn(target.work(op, channel, StdRng::seed_from_u64(worker as u64), began + time))
+            tokio::spawn(target.work(op, channel, fresh_random(), began + time))
         });
         let workers: Vec<_> = workers.collect();
         let took: Vec<Vec<Duration>> =
@@ -164,9 +164,8 @@ impl Target {
     pub async fn stream(&self, streams: usize, in_flight: usize, time: Duration) -> Measured {
         let channels = self.connect(streams).await;
         let began = Instant::now();
-        let workers = channels.into_iter().enumerate().map(|(worker, channel)| {
-            let random = StdRng::seed_from_u64(worker as u64);
-            tokio::spawn(self.clone().work_stream(Client::new(channel), random, in_flight, began + time))
+        let workers = channels.into_iter().map(|channel| {
+            tokio::spawn(self.clone().work_stream(Client::new(channel), fresh_random(), in_flight, began + time))
         });
         let workers: Vec<_> = workers.collect();
         let took: Vec<Vec<Duration>> =
@@ -213,6 +212,11 @@ impl Target {
         sending.await.expect("no panic");
         took
     }
+}
+
+/// Another one for each worker of each run: the same draws twice would be remembered.
+fn fresh_random() -> StdRng {
+    StdRng::from_rng(&mut rand::rng())
 }
 
 /// A call and how long it took.

@@ -41,7 +41,7 @@ struct Plan {
 
 const FULL: Plan = Plan {
     rounds: 3,
-    time: Duration::from_secs(4),
+    time: Duration::from_secs(3),
     sizes: &[10_000, 1_000_000, 10_000_000],
     partitions: &[8, 16],
     direct: 200_000,
