@@ -2,7 +2,7 @@
 ## make run               build the server and run it (ARGS="--listen 0.0.0.0:50051 ..." is handed on)
 ## make test              run every test (ARGS="watch::" runs only those with that name)
 ## make campaign          the promises at full size: prints figures, takes half an hour (ARGS="snapshot" runs only that)
-## make bench             the service beside hand-written SQL, up to an hour (QUICK=1: two minutes, ONLY="unary get")
+## make bench             the service beside hand-written SQL, ten minutes (QUICK=1: two minutes, ONLY="unary get")
 ## make lint              format, clippy, dependencies, protos, scripts, drift of generated code
 ## make generate          write the generated code anew: the Python client and the checked queries (.sqlx)
 ## make check-generated   fail if `make generate` would change anything

@@ -80,7 +80,7 @@ pub struct Limits {
     /// How long making or borrowing a database connection may take.
     #[arg(long, default_value = "5s", value_parser = duration)]
     pub connect_timeout: Duration,
-    /// Database connections for reads, beside one a partition for writes and one for notifications.
+    /// Database connections for reads, beside two a partition for writes and one for notifications.
     #[arg(long, default_value_t = 8, value_parser = clap::value_parser!(u32).range(2..=1000))]
     pub read_connections: u32,
     /// Triggers of one ApplyTriggers stream that are under way or unread; no more are taken before one is read.

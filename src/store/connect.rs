@@ -15,7 +15,7 @@ use std::time::Duration;
 pub struct ConnectSettings {
     /// A URL of Postgres: `postgres://user:password@host:port/database`.
     pub url: String,
-    /// Connections for reads, beside one for each partition's writer and one for notifications.
+    /// Connections for reads, beside two for each partition's writer and one for notifications.
     pub read_connections: u32,
     /// How long a read may take.
     pub read_patience: Duration,

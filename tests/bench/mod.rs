@@ -132,7 +132,7 @@ impl Yardstick {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-#[ignore = "takes up to an hour: make bench"]
+#[ignore = "takes ten minutes: make bench"]
 async fn bench() {
     let plan = if std::env::var_os("BENCH_QUICK").is_some_and(|quick| !quick.is_empty()) { QUICK } else { FULL };
     let folder = Folder::new().expect("a temporary folder");

@@ -135,6 +135,7 @@ async fn a_server_that_is_killed_under_load_costs_nothing() {
     let (out, leads) = (folder.path().join("out"), leads(8));
     create_leads(&mut server.client(), &leads).await;
     let mut run = start(folder.path(), &address, &OUTPUT);
+    eventually("the watch to begin", async || fs::metadata(&out).is_ok_and(|out| out.len() > 0).then_some(())).await;
     for round in 0..3 {
         let mut client = server.client();
         for number in 0..50 {
