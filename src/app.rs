@@ -4,7 +4,8 @@ use crate::config::Config;
 use crate::grpc::{self, Calls, Health, Service, ServiceSettings, TransportSettings};
 use crate::reader::{Reader, ReaderSettings};
 use crate::store::embedded::{DATABASE, EmbeddedError, EmbeddedPostgres, Settings as EmbeddedSettings};
-use crate::store::{self, ConnectSettings, Store, StoreError};
+use crate::store::{self, ConnectSettings, Later, Store, StoreError};
+use crate::timers::{self, FollowUps, TimerSettings};
 use crate::watch::{Hub, WatchSettings};
 use crate::writer::{Feed, WriterSettings, Writers};
 use crate::{http, telemetry};
@@ -50,11 +51,18 @@ pub struct App {
     address: SocketAddr,
     http_address: SocketAddr,
     parts: Parts,
+    tasks: Tasks,
+    pulse: JoinHandle<()>,
+    store: Store,
+}
+
+/// What works for the calls, in the order in which it ends.
+struct Tasks {
+    /// What is done without being asked.
+    timers: JoinSet<()>,
     writers: JoinSet<()>,
     /// The feed and the reads.
     background: JoinSet<()>,
-    pulse: JoinHandle<()>,
-    store: Store,
 }
 
 /// What runs before the database is reached.
@@ -74,6 +82,8 @@ struct Parts {
 struct Stops {
     /// Watches end with their cursor, and no new call is taken.
     calls: CancellationToken,
+    /// Nothing is begun any more that nobody asked for.
+    timers: CancellationToken,
     /// Writers answer what they haven't sent, and settle the rest.
     writers: CancellationToken,
     /// Everything else ends.
@@ -105,7 +115,7 @@ impl App {
                 return Err(error);
             }
         };
-        let (writers, background) = parts.open_service(&config, &store);
+        let tasks = parts.open_service(&config, &store);
         let pulse = tokio::spawn(pulse(
             store.clone(),
             parts.service.clone(),
@@ -115,7 +125,7 @@ impl App {
         ));
         parts.health.set(true).await;
         parts.healthy.store(true, Ordering::Release);
-        Ok(Self { address, http_address, parts, writers, background, pulse, store })
+        Ok(Self { address, http_address, parts, tasks, pulse, store })
     }
 
     /// Where gRPC is served.
@@ -140,14 +150,20 @@ impl App {
         self.parts.health.set(false).await;
         self.parts.healthy.store(false, Ordering::Release);
         self.parts.stops.calls.cancel();
+        self.parts.stops.timers.cancel();
         self.parts.stops.writers.cancel();
-        let settled = async { while self.writers.join_next().await.is_some() {} };
+        let Tasks { timers, writers, background } = &mut self.tasks;
+        let settled = async {
+            while writers.join_next().await.is_some() {}
+            while timers.join_next().await.is_some() {}
+        };
         if tokio::time::timeout(grace, settled).await.is_err() {
             tracing::warn!("the database doesn't answer: commands under way end with OUTCOME_UNKNOWN");
-            self.writers.shutdown().await;
+            timers.shutdown().await;
+            writers.shutdown().await;
         }
         self.parts.stops.rest.cancel();
-        self.background.shutdown().await;
+        background.shutdown().await;
         let store = self.store;
         self.parts
             .stop_with(async move {
@@ -225,7 +241,7 @@ impl Parts {
     }
 
     /// Starts what needs the database, and opens the service.
-    fn open_service(&self, config: &Config, store: &Store) -> (JoinSet<()>, JoinSet<()>) {
+    fn open_service(&self, config: &Config, store: &Store) -> Tasks {
         if store.partitions() != config.partitions {
             tracing::info!(partitions = store.partitions(), "the database keeps its number of partitions");
         }
@@ -240,10 +256,16 @@ impl Parts {
             lock_patience: limits.lock_patience,
             statement_patience: limits.statement_patience,
             failures_until_bad: config.failures_until_bad,
+            later: Later {
+                quiet_after: config.quiet_after.map(Into::into),
+                check_in_interval: config.check_in_interval.into(),
+            },
         };
         let to_feed: Arc<dyn Feed> = Arc::clone(&hub) as Arc<dyn Feed>;
         let random = || StdRng::from_rng(&mut rand::rng());
         let (writers, tasks) = Writers::start(store, settings, &to_feed, &self.stops.writers, random);
+        let (revivals, timers) = timers::start(store, &writers, timer_settings(config), &self.stops.timers, random);
+        let follow_ups = FollowUps::new(store, limits.lease_waiters, limits.lease_interval, random());
         let settings = ReaderSettings { queue: limits.read_queue, batch: limits.read_batch };
         let reader = Reader::start(store, settings, &mut background);
         self.service.open(Calls {
@@ -251,6 +273,8 @@ impl Parts {
             reader,
             writers,
             hub,
+            revivals,
+            follow_ups,
             settings: ServiceSettings {
                 write_patience: limits.write_patience,
                 failures_until_bad: config.failures_until_bad,
@@ -260,10 +284,15 @@ impl Parts {
                 page_max: limits.page_max,
                 page_bytes: limits.page_bytes,
                 checkpoint_interval: limits.checkpoint_interval,
+                check_in_interval: config.check_in_interval.into(),
+                revival_progress: limits.revival_progress,
+                lease_follow_ups: limits.lease_follow_ups,
+                lease_wait: limits.lease_wait,
+                funnel_entries: limits.funnel_entries,
             },
             going_away: self.stops.calls.clone(),
         });
-        (tasks, background)
+        Tasks { timers, writers: tasks, background }
     }
 
     /// Ends everything that isn't the database's business.
@@ -305,6 +334,19 @@ fn watch_settings(config: &Config) -> WatchSettings {
         snapshot_rate: f64::from(limits.snapshot_rate),
         age: limits.watch_age,
         watchers: limits.watchers,
+    }
+}
+
+fn timer_settings(config: &Config) -> TimerSettings {
+    let limits = &config.limits;
+    TimerSettings {
+        interval: limits.timer_interval,
+        batch: limits.timer_batch,
+        quiet_after: config.quiet_after.map(Into::into),
+        revival_batch: limits.revival_batch,
+        revival_share: limits.revival_share,
+        revival_lease: limits.revival_lease.into(),
+        funnel_step: limits.funnel_step,
     }
 }
 

@@ -48,6 +48,13 @@ pub struct Config {
     /// How many ATTEMPT_FAILED in a row make a contact point BAD.
     #[arg(long, default_value_t = 3, value_parser = clap::value_parser!(i32).range(1..=1000))]
     pub failures_until_bad: i32,
+    /// After what time without a word of the lead an ENGAGED or QUALIFIED lead counts as quiet and goes to NURTURE, like
+    /// `14d`. Without it: never.
+    #[arg(long, value_name = "TIME", value_parser = long)]
+    pub quiet_after: Option<Duration>,
+    /// From a lead's entering NURTURE, or the last message or check-in there, to the next check-in.
+    #[arg(long, default_value = "14d", value_name = "TIME", value_parser = long)]
+    pub check_in_interval: Duration,
     #[command(flatten)]
     pub limits: Limits,
 }
@@ -163,6 +170,42 @@ pub struct Limits {
     /// up to a tenth earlier, not all at once.
     #[arg(long, default_value = "12h", value_parser = duration)]
     pub watch_age: Duration,
+    /// How often the database is asked what is due: meetings that have ended, quiet leads, revivals to go on with.
+    #[arg(long, default_value = "1s", value_parser = duration)]
+    pub timer_interval: Duration,
+    /// Due leads that are taken from one partition at a time.
+    #[arg(long, default_value_t = 500, value_parser = clap::value_parser!(i64).range(1..=10_000))]
+    pub timer_batch: i64,
+    /// Leads of a revival that are written together, at most.
+    #[arg(long, default_value_t = 512, value_parser = count(1, 10_000))]
+    pub revival_batch: usize,
+    /// The percentage of the leads written that a revival takes while others are written too.
+    #[arg(long, default_value_t = 50, value_parser = count(1, 99))]
+    pub revival_share: usize,
+    /// How long a replica that works on a revival may be silent before another one goes on with it.
+    #[arg(long, default_value = "3s", value_parser = duration)]
+    pub revival_lease: Duration,
+    /// How often the progress of a revival is told.
+    #[arg(long, default_value = "500ms", value_parser = duration)]
+    pub revival_progress: Duration,
+    /// Follow-ups that one call leases, at most.
+    #[arg(long, default_value_t = 1000, value_parser = count(1, 10_000))]
+    pub lease_follow_ups: usize,
+    /// How long a call may wait for a follow-up to become due.
+    #[arg(long, default_value = "60s", value_parser = duration)]
+    pub lease_wait: Duration,
+    /// Calls that may wait for follow-ups at the same time.
+    #[arg(long, default_value_t = 1000, value_parser = count(1, 1_000_000))]
+    pub lease_waiters: usize,
+    /// How often a call that waits for follow-ups looks again.
+    #[arg(long, default_value = "250ms", value_parser = duration)]
+    pub lease_interval: Duration,
+    /// Entries of a partition's log between two sums of the funnel.
+    #[arg(long, default_value_t = 5000, value_parser = clap::value_parser!(i64).range(1..=1_000_000))]
+    pub funnel_step: i64,
+    /// Entries that are read one by one for the times in stage of a funnel; of a longer range there are only counts.
+    #[arg(long, default_value_t = 1_000_000, value_parser = clap::value_parser!(i64).range(1..=1_000_000_000))]
+    pub funnel_entries: i64,
     /// How long a stop waits for what is under way.
     #[arg(long, default_value = "10s", value_parser = duration)]
     pub stop_grace: Duration,
@@ -195,6 +238,15 @@ fn duration(text: &str) -> Result<Duration, String> {
     let duration = humantime::parse_duration(text).map_err(|error| error.to_string())?;
     if duration.is_zero() || duration > Duration::from_hours(24) {
         return Err("must be above 0 and at most 24h".into());
+    }
+    Ok(duration)
+}
+
+/// A time of days or months.
+fn long(text: &str) -> Result<Duration, String> {
+    let duration = humantime::parse_duration(text).map_err(|error| error.to_string())?;
+    if duration.is_zero() || duration > Duration::from_hours(24 * 3650) {
+        return Err("must be above 0 and at most 3650 days".into());
     }
     Ok(duration)
 }

@@ -17,6 +17,7 @@ pub mod contract;
 pub mod proto;
 
 pub mod reader;
+pub mod timers;
 pub mod watch;
 pub mod writer;
 

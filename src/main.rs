@@ -5,6 +5,9 @@ use lead_pipeline::admin::prune::{self, Prune};
 use lead_pipeline::admin::verify::{self, Verify};
 use lead_pipeline::app::App;
 use lead_pipeline::cli::apply::{self, Apply};
+use lead_pipeline::cli::funnel::{self, Funnel};
+use lead_pipeline::cli::leads::{self, Leads};
+use lead_pipeline::cli::revive::{self, Revive};
 use lead_pipeline::cli::watch::{self, Watch};
 use lead_pipeline::cli::watchers::{self, Watchers};
 use lead_pipeline::config::Config;
@@ -31,8 +34,14 @@ enum Command {
     Serve(Box<Config>),
     /// Sends a file of calls to a running server.
     Apply(Box<Apply>),
+    /// Counts the leads in each stage, where they went on to, and how long that took.
+    Funnel(Funnel),
+    /// Lists leads: who is where, since when, and what comes next.
+    Leads(Leads),
     /// Takes old history away, or says how much there is.
     Prune(Box<Prune>),
+    /// Sets an agent's outreach mode, and revives its exhausted leads.
+    Revive(Revive),
     /// Checks a database, and what clients recorded of it.
     Verify(Box<Verify>),
     /// Prints stage changes as they happen, and proves that none is missing.
@@ -46,7 +55,10 @@ async fn main() -> ExitCode {
     match Arguments::parse().command {
         Command::Serve(config) => serve(*config).await,
         Command::Apply(arguments) => apply::run(*arguments).await,
+        Command::Funnel(arguments) => funnel::run(arguments).await,
+        Command::Leads(arguments) => leads::run(arguments).await,
         Command::Prune(arguments) => prune::run(*arguments).await,
+        Command::Revive(arguments) => revive::run(arguments).await,
         Command::Verify(arguments) => verify::run(*arguments).await,
         Command::Watch(arguments) => watch::run(*arguments).await,
         Command::Watchers(arguments) => watchers::run(arguments).await,

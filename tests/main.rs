@@ -13,6 +13,8 @@ mod rules;
 mod settings;
 mod support;
 mod tidy;
+mod time;
+mod time_commands;
 mod verifying;
 mod watch_command;
 mod watching;

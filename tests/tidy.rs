@@ -29,14 +29,15 @@ fn module(name: &str) -> &str {
 }
 
 /// What each module may use of this crate.
-const MAY_USE: [(&str, &[&str]); 17] = [
+const MAY_USE: [(&str, &[&str]); 18] = [
     ("domain", &["domain"]),
     ("store", &["domain", "store"]),
     ("reader", &["domain", "store"]),
     ("writer", &["domain", "store", "writer"]),
     ("watch", &["domain", "store", "writer", "watch"]),
+    ("timers", &["domain", "store", "writer", "timers"]),
     ("proto", &[]),
-    ("grpc", &["domain", "store", "reader", "writer", "watch", "proto", "grpc"]),
+    ("grpc", &["domain", "store", "reader", "writer", "watch", "timers", "proto", "grpc"]),
     ("contract", &["proto"]),
     ("record", &["proto", "contract"]),
     ("cli", &["proto", "contract", "record", "cli"]),
@@ -44,7 +45,7 @@ const MAY_USE: [(&str, &[&str]); 17] = [
     ("http", &["telemetry"]),
     ("telemetry", &["config", "store"]),
     ("config", &[]),
-    ("app", &["config", "grpc", "http", "reader", "store", "telemetry", "watch", "writer"]),
+    ("app", &["config", "grpc", "http", "reader", "store", "telemetry", "timers", "watch", "writer"]),
     (
         "lib",
         &["admin", "app", "cli", "config", "domain", "grpc", "http", "proto", "store", "telemetry", "watch", "writer"],

@@ -1,7 +1,10 @@
 //! The way to a server, the same for every command.
 
+use crate::proto::GetAgentRequest;
+use crate::proto::lead_pipeline_client::LeadPipelineClient;
 use std::time::Duration;
-use tonic::transport::Endpoint;
+use tonic::transport::{Channel, Endpoint};
+use tonic::{Request, Status};
 
 /// How often an idle connection is asked whether it is still there, and how long it may take to say so: a server that
 /// vanished without a word is noticed, and the next attempt takes a new connection.
@@ -17,4 +20,24 @@ pub fn endpoint(address: &str, patience: Duration) -> Result<Endpoint, String> {
         .tcp_nodelay(true)
         .http2_keep_alive_interval(KEEPALIVE_INTERVAL)
         .keep_alive_timeout(KEEPALIVE_TIMEOUT))
+}
+
+/// A client that is connected, within `patience`.
+pub async fn client(address: &str, patience: Duration) -> Result<LeadPipelineClient<Channel>, Status> {
+    let endpoint = endpoint(address, patience).map_err(Status::invalid_argument)?;
+    let channel = endpoint.connect().await.map_err(|error| Status::from_error(error.into()))?;
+    Ok(LeadPipelineClient::new(channel))
+}
+
+/// A request whose answer may take so long.
+pub fn timed<T>(message: T, patience: Duration) -> Request<T> {
+    let mut request = Request::new(message);
+    request.set_timeout(patience);
+    request
+}
+
+/// Fails if nobody has named the agent: it has no leads either, and more likely its name is wrong.
+pub async fn known(client: &mut LeadPipelineClient<Channel>, agent_id: &str, patience: Duration) -> Result<(), Status> {
+    let request = GetAgentRequest { agent_id: agent_id.to_owned() };
+    client.get_agent(timed(request, patience)).await.map(drop)
 }

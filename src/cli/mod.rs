@@ -2,6 +2,9 @@
 //! calls over gRPC, and what a person or a script wants to know of them. Never looks inside the server.
 
 pub mod apply;
+pub mod funnel;
+pub mod leads;
+pub mod revive;
 pub mod watch;
 pub mod watchers;
 
@@ -9,4 +12,5 @@ mod connect;
 mod retry;
 mod say;
 mod signals;
+mod table;
 mod values;

@@ -1,6 +1,11 @@
 //! The forms of arguments that more than one command takes.
 
-use std::time::Duration;
+use crate::proto::Stage;
+use prost_types::Timestamp;
+use std::time::{Duration, SystemTime};
+
+/// Since 1970: the first time that the contract doesn't have.
+const YEAR_10000: Duration = Duration::from_hours(70_389_528);
 
 /// A time like `250ms`, `10s` or `2m`, from `least` to one day.
 pub fn duration(least: Duration) -> impl Fn(&str) -> Result<Duration, String> + Clone + Send + Sync + 'static {
@@ -20,6 +25,54 @@ pub fn count(least: usize, most: usize) -> impl Fn(&str) -> Result<usize, String
         let number: usize = text.parse().map_err(|_| "must be a whole number".to_owned())?;
         if (least..=most).contains(&number) { Ok(number) } else { Err(format!("must be from {least} to {most}")) }
     }
+}
+
+/// A time of days or months, up to ten years, like `3d`.
+pub fn span(text: &str) -> Result<Duration, String> {
+    const MOST: Duration = Duration::from_hours(24 * 3650);
+    let span = humantime::parse_duration(text).map_err(|error| format!("{error}, like 90m, 3d or 2weeks"))?;
+    if span <= MOST { Ok(span) } else { Err("must be at most 3650d".into()) }
+}
+
+/// A moment: a time like `2026-08-01T00:00:00Z`, or how long ago it was, like `30d`.
+pub fn past(text: &str) -> Result<Timestamp, String> {
+    moment(text, now(), |now, span| now.checked_sub(span))
+}
+
+/// A moment: a time like `2026-08-01T00:00:00Z`, or how far ahead it is, like `2d`.
+pub fn ahead(text: &str) -> Result<Timestamp, String> {
+    moment(text, now(), |now, span| now.checked_add(span))
+}
+
+#[expect(clippy::disallowed_methods, reason = "what a person calls an hour ago is by the person's own clock")]
+fn now() -> SystemTime {
+    SystemTime::now()
+}
+
+fn moment(
+    text: &str,
+    now: SystemTime,
+    from: impl Fn(SystemTime, Duration) -> Option<SystemTime>,
+) -> Result<Timestamp, String> {
+    let wrong = || "must be a time like 2026-08-01T00:00:00Z, or a number of days or hours like 30d or 6h".to_owned();
+    let time = humantime::parse_rfc3339(text).ok();
+    let time = time.or_else(|| from(now, humantime::parse_duration(text).ok()?));
+    // No later than the contract's times may be.
+    let time = time.filter(|time| time.duration_since(SystemTime::UNIX_EPOCH).is_ok_and(|at| at < YEAR_10000));
+    time.map(Timestamp::from).ok_or_else(wrong)
+}
+
+/// A stage by its name, with or without its prefix, in any case.
+pub fn stage(text: &str) -> Result<Stage, String> {
+    let name = text.to_ascii_uppercase().replace('-', "_");
+    let name = name.strip_prefix("STAGE_").unwrap_or(&name);
+    let found = Stage::from_str_name(&format!("STAGE_{name}")).filter(|stage| *stage != Stage::Unspecified);
+    found.ok_or_else(|| format!("there is no stage {text:?}; the stages are {}", stages()))
+}
+
+fn stages() -> String {
+    let stages = (1..).map_while(|code| Stage::try_from(code).ok());
+    stages.map(|stage| stage.as_str_name().trim_start_matches("STAGE_").to_owned()).collect::<Vec<_>>().join(", ")
 }
 
 /// A server: `host:port`, with or without `http://` before it.
@@ -67,5 +120,26 @@ mod tests {
         assert_eq!(duration(Duration::ZERO)("0s"), Ok(Duration::ZERO));
         assert_eq!(count(1, 3)("3"), Ok(3));
         assert!(count(1, 3)("0").is_err() && count(1, 3)("4").is_err() && count(1, 3)("-1").is_err());
+    }
+
+    #[test]
+    fn a_moment_is_a_time_or_so_far_from_now() {
+        let now = SystemTime::UNIX_EPOCH + Duration::from_hours(48);
+        let ago = |text| moment(text, now, |now, span| now.checked_sub(span)).map(|time| time.seconds);
+        assert_eq!(ago("1d"), Ok(86_400));
+        assert_eq!(ago("1970-01-01T00:00:07Z"), Ok(7));
+        for text in ["", "yesterday", "7", "10d", "9999999999999d", "2026-08-01"] {
+            assert!(ago(text).is_err_and(|error| error.contains("2026-08-01T00:00:00Z")), "{text}");
+        }
+        let ahead = |text| moment(text, now, |now, span| now.checked_add(span)).map(|time| time.seconds);
+        assert_eq!(ahead("1d"), Ok(3 * 86_400));
+        assert!(ahead("9000years").is_err());
+    }
+
+    #[test]
+    fn spans_may_be_of_years() {
+        assert_eq!(span("3d"), Ok(Duration::from_hours(72)));
+        assert_eq!(span("0s"), Ok(Duration::ZERO));
+        assert!(span("11years").is_err() && span("long").is_err());
     }
 }

@@ -1,23 +1,31 @@
 //! `lead-pipeline watchers`: who watches what on a replica, and how far behind.
 
-use super::connect::endpoint;
+use super::connect::{client, timed};
 use super::retry::cause;
 use super::say::{say, time};
+use super::table::{Form, Side, table};
 use super::values::{address, duration};
 use crate::contract::{Names, json, message};
-use crate::proto::lead_pipeline_client::LeadPipelineClient;
 use crate::proto::{ListWatchersRequest, ListWatchersResponse, WatchFilter, Watcher};
-use clap::{Args, ValueEnum};
+use clap::Args;
 use indicatif::HumanCount;
-use std::fmt::Write as _;
 use std::io::Write as _;
 use std::process::ExitCode;
 use std::time::Duration;
-use tonic::{Request, Status};
+use tonic::Status;
 
 const PAGE: i32 = 1000;
 
-const HEADINGS: [&str; 8] = ["ID", "CLIENT", "PEER", "SINCE", "BEHIND", "SLOW", "POSITIONS", "FILTER"];
+const COLUMNS: [(&str, Side); 8] = [
+    ("ID", Side::Left),
+    ("CLIENT", Side::Left),
+    ("PEER", Side::Left),
+    ("SINCE", Side::Left),
+    ("BEHIND", Side::Left),
+    ("SLOW", Side::Left),
+    ("POSITIONS", Side::Left),
+    ("FILTER", Side::Left),
+];
 
 /// Arguments of `lead-pipeline watchers`.
 #[derive(Clone, Debug, Args)]
@@ -33,15 +41,6 @@ pub struct Watchers {
     timeout: Duration,
 }
 
-/// The form of a list.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
-enum Form {
-    /// A line a watch, for people.
-    Table,
-    /// One JSON object: {"watchers": [...]}.
-    Json,
-}
-
 /// Runs the command to its end, which is also what the exit code says.
 pub async fn run(arguments: Watchers) -> ExitCode {
     let list = match list(&arguments).await {
@@ -52,7 +51,7 @@ pub async fn run(arguments: Watchers) -> ExitCode {
         }
     };
     let text = match arguments.format {
-        Form::Table => table(&list.watchers),
+        Form::Table => rows(&list.watchers),
         Form::Json => json(&message("ListWatchersResponse"), &list, Names::Json).get().to_owned() + "\n",
     };
     // Nobody may be reading.
@@ -62,13 +61,10 @@ pub async fn run(arguments: Watchers) -> ExitCode {
 
 /// All pages as one.
 async fn list(arguments: &Watchers) -> Result<ListWatchersResponse, Status> {
-    let endpoint = endpoint(&arguments.address, arguments.timeout).map_err(Status::invalid_argument)?;
-    let channel = endpoint.connect().await.map_err(|error| Status::from_error(error.into()))?;
-    let mut client = LeadPipelineClient::new(channel);
+    let mut client = client(&arguments.address, arguments.timeout).await?;
     let (mut watchers, mut page_token) = (Vec::new(), String::new());
     loop {
-        let mut request = Request::new(ListWatchersRequest { page_size: PAGE, page_token });
-        request.set_timeout(arguments.timeout);
+        let request = timed(ListWatchersRequest { page_size: PAGE, page_token }, arguments.timeout);
         let page = client.list_watchers(request).await?.into_inner();
         watchers.extend(page.watchers);
         if page.next_page_token.is_empty() {
@@ -78,21 +74,9 @@ async fn list(arguments: &Watchers) -> Result<ListWatchersResponse, Status> {
     }
 }
 
-/// A line a watch, in columns as wide as they need to be.
-fn table(watchers: &[Watcher]) -> String {
-    let rows: Vec<[String; 8]> = std::iter::once(HEADINGS.map(str::to_owned)).chain(watchers.iter().map(row)).collect();
-    let mut text = String::new();
-    for row in &rows {
-        let mut line = String::new();
-        for (column, cell) in row.iter().enumerate() {
-            let width = rows.iter().map(|row| row[column].chars().count()).max().unwrap_or_default();
-            // Writing to a String can't fail.
-            let _ = write!(line, "{cell:<width$}  ");
-        }
-        text.push_str(line.trim_end());
-        text.push('\n');
-    }
-    text
+/// A line a watch.
+fn rows(watchers: &[Watcher]) -> String {
+    table(COLUMNS, watchers.iter().map(row))
 }
 
 fn row(watcher: &Watcher) -> [String; 8] {
@@ -165,6 +149,6 @@ ID  CLIENT     PEER            SINCE                     BEHIND  SLOW  POSITIONS
 7   dashboard  10.0.0.9:40112  2026-11-27T09:00:00.000Z  1,200   no    0:17 1:4   agent=anna,ben to-stage=WON origin=manual
 12  -                          -                         0       yes              (unchanged too)
 ";
-        assert_eq!(table(&watchers), expected);
+        assert_eq!(rows(&watchers), expected);
     }
 }

@@ -1,7 +1,7 @@
 //! What a decision depends on, and what it says.
 
 use super::channel::OutreachMode;
-use super::lead::{Lead, Timestamp};
+use super::lead::{Lead, Span, Timestamp};
 use super::stage::{DeadReason, Stage};
 
 /// What a decision depends on beside the lead and the action.
@@ -13,6 +13,8 @@ pub struct Context {
     pub now: Timestamp,
     /// How many `ATTEMPT_FAILED` in a row make a contact point BAD; at least 1.
     pub failures_until_bad: i32,
+    /// How long after a lead's entering NURTURE, a message or a check-in the next check-in is due.
+    pub check_in_interval: Span,
 }
 
 /// What becomes of the lead, and what is to be recorded: one entry for each step.
@@ -26,6 +28,8 @@ pub struct Decision {
     pub stamps: Stamps,
     /// What is to become of the lead's follow-up.
     pub follow_up: FollowUp,
+    /// When the service is to look at the lead by itself.
+    pub timer: Timer,
 }
 
 /// One entry to record.
@@ -59,4 +63,55 @@ pub enum FollowUp {
     DueNow,
     /// One is due after the check-in interval.
     AfterCheckIn,
+}
+
+impl FollowUp {
+    /// When the follow-up is due that there is afterwards.
+    #[must_use]
+    pub fn due(self, kept: Option<Timestamp>, now: Timestamp, check_in_interval: Span) -> Option<Timestamp> {
+        match self {
+            Self::Keep => kept,
+            Self::Cancel => None,
+            Self::DueNow => Some(now),
+            Self::AfterCheckIn => Some(now.after(check_in_interval)),
+        }
+    }
+}
+
+/// When the service is to look at a lead by itself.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Timer {
+    /// When it was to before.
+    Keep,
+    /// Never.
+    None,
+    /// When its meeting ends.
+    MeetingEnd,
+    /// When it has been quiet for too long, counted from this decision.
+    Quiet,
+}
+
+/// What several decisions on one lead, one after the other, make of what is to happen later.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Agenda {
+    pub follow_up: FollowUp,
+    /// How many follow-ups there were: each has a number of its own.
+    pub follow_ups: i32,
+    pub timer: Timer,
+}
+
+impl Agenda {
+    /// Before any decision.
+    pub const UNCHANGED: Self = Self { follow_up: FollowUp::Keep, follow_ups: 0, timer: Timer::Keep };
+
+    /// With one more decision.
+    #[must_use]
+    pub fn then(self, decision: &Decision) -> Self {
+        let made = matches!(decision.follow_up, FollowUp::DueNow | FollowUp::AfterCheckIn);
+        Self {
+            follow_up: if decision.follow_up == FollowUp::Keep { self.follow_up } else { decision.follow_up },
+            follow_ups: self.follow_ups + i32::from(made),
+            timer: if decision.timer == Timer::Keep { self.timer } else { decision.timer },
+        }
+    }
 }

@@ -12,6 +12,22 @@ pub struct Timestamp(pub i64);
 impl Timestamp {
     /// Later than any time that can be told.
     pub const MAX: Self = Self(i64::MAX);
+
+    /// The moment so much later.
+    #[must_use]
+    pub const fn after(self, span: Span) -> Self {
+        Self(self.0.saturating_add(span.0))
+    }
+}
+
+/// A length of time, in microseconds.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct Span(pub i64);
+
+impl From<std::time::Duration> for Span {
+    fn from(duration: std::time::Duration) -> Self {
+        Self(i64::try_from(duration.as_micros()).unwrap_or(i64::MAX))
+    }
 }
 
 /// A meeting on the calendar; `starts_at` is before `ends_at`.
@@ -56,6 +72,8 @@ pub struct Lead {
     pub stage_entered_at: Timestamp,
     pub last_outreach_at: Option<Timestamp>,
     pub last_reply_at: Option<Timestamp>,
+    /// When its follow-up is due, if it has one.
+    pub next_follow_up_at: Option<Timestamp>,
 }
 
 impl Lead {

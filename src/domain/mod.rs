@@ -19,12 +19,12 @@ pub use channel::{
     AttemptFailure, Channel, ChannelState, Channels, ContactFailures, ContactPoint, Evidence, OutreachMode,
 };
 pub use condition::Condition;
-pub use decide::{create, decide};
-pub use decision::{Context, Decision, FollowUp, Stamps, Step};
+pub use decide::{create, decide, revivable, revive};
+pub use decision::{Agenda, Context, Decision, FollowUp, Stamps, Step, Timer};
 pub use explain::{Details, Explanation, accepted_triggers, explain};
 pub use ids::{ActorId, AgentId, InvalidText, LeadId, MeetingId, Reason, RequestId};
-pub use lead::{Actor, ActorKind, Lead, Meeting, Timestamp};
-pub use refusal::{Refusal, RefusalKind};
+pub use lead::{Actor, ActorKind, Lead, Meeting, Span, Timestamp};
+pub use refusal::{Refusal, RefusalKind, Unrevived};
 pub use stage::{ConversationMode, DeadReason, Stage, StageKind};
 pub use table::{Outcome, Transition, TransitionResult, transitions};
 pub use trigger::{Action, Creation, Override, Trigger, TriggerKind};

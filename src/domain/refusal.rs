@@ -40,3 +40,11 @@ impl Refusal {
         }
     }
 }
+
+/// Why a revival leaves a lead EXHAUSTED.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Unrevived {
+    Dead,
+    /// No channel of the mode is OPEN.
+    NoOpenChannel,
+}

@@ -6,6 +6,7 @@ use crate::domain::{
 };
 use crate::proto;
 use std::collections::HashSet;
+use std::time::Duration;
 use tonic_types::FieldViolation;
 
 /// The mistakes of a request; at least one.
@@ -23,6 +24,9 @@ pub struct Check {
 /// How much text about mistakes is sent, about. An error travels in headers, which clients limit to 8 KiB, and a batch
 /// may have a thousand of them in a message, which clients limit to 4 MiB.
 const MISTAKE_BYTES: usize = 1_500;
+
+/// The longest duration of the proto's: ten thousand years.
+const MOST_SECONDS: i64 = 315_576_000_000;
 
 /// How far ahead of the database's clock `occurred_at` may be.
 const AHEAD: i64 = 5 * 60 * 1_000_000;
@@ -70,6 +74,53 @@ impl Check {
 
     pub fn agent_id(&mut self, field: &str, text: &str) -> Option<AgentId> {
         self.text(field, text, AgentId::parse)
+    }
+
+    /// An agent to filter by; empty is any.
+    pub fn agent_filter(&mut self, field: &str, text: &str) -> Option<Option<AgentId>> {
+        if text.is_empty() { Some(None) } else { self.agent_id(field, text).map(Some) }
+    }
+
+    /// A UUID that must be given.
+    pub fn uuid(&mut self, field: &str, text: &str) -> Option<uuid::Uuid> {
+        self.text(field, text, RequestId::parse).map(|id| id.0)
+    }
+
+    /// How many: 0 is the default, and more than the most is the most.
+    pub fn count(&mut self, field: &str, count: i32, default: usize, most: usize) -> Option<usize> {
+        match usize::try_from(count) {
+            Err(_) => {
+                self.wrong(field, format!("is {count}, but must be 0 (for {default}) or more"));
+                None
+            }
+            Ok(0) => Some(default.min(most)),
+            Ok(count) => Some(count.min(most)),
+        }
+    }
+
+    /// A length of time, if it is given.
+    pub fn duration(
+        &mut self,
+        field: &str,
+        duration: Option<&prost_types::Duration>,
+        allowed: std::ops::RangeInclusive<Duration>,
+    ) -> Option<Option<Duration>> {
+        let Some(given) = duration else { return Some(None) };
+        let valid = (0..=999_999_999).contains(&given.nanos) && (0..=MOST_SECONDS).contains(&given.seconds);
+        let parsed = valid.then(|| Duration::new(given.seconds.unsigned_abs(), given.nanos.unsigned_abs()));
+        if let Some(duration) = parsed.filter(|duration| allowed.contains(duration)) {
+            return Some(Some(duration));
+        }
+        let (least, most) = (allowed.start().as_secs(), allowed.end().as_secs());
+        let most = if most > MOST_SECONDS.unsigned_abs() { String::new() } else { format!(" and at most {most} s") };
+        self.wrong(field, format!("is no valid time: it must be {least} s or more{most}"));
+        None
+    }
+
+    /// A time, if it is given.
+    pub fn optional_time(&mut self, field: &str, time: Option<prost_types::Timestamp>) -> Option<Option<Timestamp>> {
+        let Some(time) = time else { return Some(None) };
+        self.time(field, time).map(Some)
     }
 
     pub fn meeting_id(&mut self, field: &str, text: &str) -> Option<MeetingId> {

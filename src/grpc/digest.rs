@@ -127,6 +127,15 @@ pub fn override_stage(request: &proto::OverrideStageRequest) -> store::Digest {
     fields.done()
 }
 
+/// The digest of a mode for an agent.
+pub fn revive(request: &proto::ReviveForModeRequest) -> store::Digest {
+    let mut fields = Fields::of("ReviveForMode");
+    fields.text(1, &request.agent_id);
+    fields.number(2, request.outreach_mode.into());
+    fields.actor(request.actor.as_ref());
+    fields.done()
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

@@ -116,7 +116,7 @@ struct Call {
 }
 
 /// The calls that are counted by name; any other path is a stranger's invention.
-const CALLS: [(&str, &str, &str, &str); 16] = [
+const CALLS: [(&str, &str, &str, &str); 24] = [
     ("/leadpipeline.v1.LeadPipeline/CreateLead", "leadpipeline.v1.LeadPipeline", "CreateLead", "unary"),
     ("/leadpipeline.v1.LeadPipeline/BatchCreateLeads", "leadpipeline.v1.LeadPipeline", "BatchCreateLeads", "unary"),
     ("/leadpipeline.v1.LeadPipeline/GetLead", "leadpipeline.v1.LeadPipeline", "GetLead", "unary"),
@@ -127,6 +127,14 @@ const CALLS: [(&str, &str, &str, &str); 16] = [
     ("/leadpipeline.v1.LeadPipeline/ListStageChanges", "leadpipeline.v1.LeadPipeline", "ListStageChanges", "unary"),
     ("/leadpipeline.v1.LeadPipeline/ExplainLead", "leadpipeline.v1.LeadPipeline", "ExplainLead", "unary"),
     ("/leadpipeline.v1.LeadPipeline/DescribePipeline", "leadpipeline.v1.LeadPipeline", "DescribePipeline", "unary"),
+    ("/leadpipeline.v1.LeadPipeline/GetRevival", "leadpipeline.v1.LeadPipeline", "GetRevival", "unary"),
+    ("/leadpipeline.v1.LeadPipeline/ListRevivals", "leadpipeline.v1.LeadPipeline", "ListRevivals", "unary"),
+    ("/leadpipeline.v1.LeadPipeline/GetAgent", "leadpipeline.v1.LeadPipeline", "GetAgent", "unary"),
+    ("/leadpipeline.v1.LeadPipeline/ListAgents", "leadpipeline.v1.LeadPipeline", "ListAgents", "unary"),
+    ("/leadpipeline.v1.LeadPipeline/LeaseFollowUps", "leadpipeline.v1.LeadPipeline", "LeaseFollowUps", "unary"),
+    ("/leadpipeline.v1.LeadPipeline/CompleteFollowUp", "leadpipeline.v1.LeadPipeline", "CompleteFollowUp", "unary"),
+    ("/leadpipeline.v1.LeadPipeline/GetFunnel", "leadpipeline.v1.LeadPipeline", "GetFunnel", "unary"),
+    ("/leadpipeline.v1.LeadPipeline/ReviveForMode", "leadpipeline.v1.LeadPipeline", "ReviveForMode", "server_stream"),
     ("/leadpipeline.v1.LeadPipeline/ListWatchers", "leadpipeline.v1.LeadPipeline", "ListWatchers", "unary"),
     (
         "/leadpipeline.v1.LeadPipeline/WatchStageChanges",

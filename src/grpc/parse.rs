@@ -3,13 +3,13 @@
 use super::check::{Check, Invalid, names, shown};
 use super::digest;
 use crate::domain::{
-    Action, Actor, ActorId, ActorKind, AttemptFailure, Channel, ContactPoint, Creation, Evidence, LeadId, Override,
-    RequestId, Stage, Timestamp, Trigger,
+    Action, Actor, ActorId, ActorKind, AttemptFailure, Channel, ContactPoint, Creation, Evidence, LeadId, OutreachMode,
+    Override, RequestId, Span, Stage, Timestamp, Trigger,
 };
 use crate::proto;
 use crate::proto::trigger::Kind;
 use crate::proto::watch_stage_changes_request::Start as ProtoStart;
-use crate::store::LeadFilter;
+use crate::store::{LeadFilter, NewRevival};
 use crate::watch::{Client, Filter, Origin, Start, WatchRequest};
 use crate::writer::{Body, Command};
 use std::collections::{BTreeSet, HashSet};
@@ -204,12 +204,47 @@ pub fn lead_id(text: &str) -> Result<LeadId, Invalid> {
     check.done(lead_id)
 }
 
-/// Which leads to list.
-pub fn lead_filter(check: &mut Check, request: &proto::ListLeadsRequest) -> Option<LeadFilter> {
+/// Which leads to list; `now` is the database's time.
+pub fn lead_filter(check: &mut Check, request: &proto::ListLeadsRequest, now: Timestamp) -> Option<LeadFilter> {
     let agent = if request.agent_id.is_empty() { None } else { Some(check.agent_id("agent_id", &request.agent_id)?) };
     let mut stages: Vec<Stage> = check.stages("stages", &request.stages).into_iter().collect();
     stages.sort_unstable();
-    Some(LeadFilter { agent, stages, dead: request.dead })
+    let all = Duration::ZERO..=Duration::MAX;
+    let least = check.duration("min_time_in_stage", request.min_time_in_stage.as_ref(), all.clone());
+    let most = check.duration("max_time_in_stage", request.max_time_in_stage.as_ref(), all);
+    let follow_up_before = check.optional_time("next_follow_up_before", request.next_follow_up_before);
+    let (least, most) = (least?, most?);
+    if least.zip(most).is_some_and(|(least, most)| least > most) {
+        check.wrong("max_time_in_stage", "is less than min_time_in_stage: no lead is in both");
+    }
+    // Nothing is older, and what is stored begins not much earlier.
+    let since = |span: Duration| Timestamp(now.0.saturating_sub(Span::from(span).0).max(0));
+    Some(LeadFilter {
+        agent,
+        stages,
+        dead: request.dead,
+        entered_by: least.map(since),
+        entered_from: most.map(since),
+        follow_up_before: follow_up_before?,
+    })
+}
+
+/// A mode for an agent. `made` is the request's id if the caller leaves it to the server.
+pub fn revive(
+    request: proto::ReviveForModeRequest,
+    made: RequestId,
+    revival_id: uuid::Uuid,
+) -> Result<NewRevival, Invalid> {
+    let digest = digest::revive(&request);
+    let mut check = Check::default();
+    let agent = check.agent_id("agent_id", &request.agent_id);
+    let allowed = || names("OUTREACH_MODE_", OutreachMode::ALL);
+    let mode = check.code("outreach_mode", request.outreach_mode, OutreachMode::from_code, &allowed);
+    let request_id = check.request_id(&request.request_id, made);
+    let actor = check.actor(request.actor, unknown_service());
+    let revival =
+        || Some(NewRevival { revival_id, agent: agent?, mode: mode?, request_id: request_id?, digest, actor: actor? });
+    check.done(revival())
 }
 
 /// What to watch, from where; `interval` is the server's own checkpoint interval.

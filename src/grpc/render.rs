@@ -1,10 +1,12 @@
 //! Domain values become messages here.
 
-use crate::domain::{Actor, Channel, Channels, ContactFailures, DeadReason, Lead, Meeting, Stage, Timestamp, Trigger};
+use crate::domain::{
+    Actor, Channel, Channels, ContactFailures, DeadReason, Lead, Meeting, OutreachMode, Stage, Timestamp, Trigger,
+};
 use crate::proto;
 use crate::proto::cause::Kind as CauseKind;
 use crate::proto::trigger::Kind;
-use crate::store::{Cause, Entry};
+use crate::store::{AgentRow, Cause, Entry, Revival};
 use crate::writer::Answer;
 use bytes::Bytes;
 use prost::Message;
@@ -39,6 +41,7 @@ pub fn lead(lead: &Lead) -> proto::Lead {
         last_outreach_at: lead.last_outreach_at.map(timestamp),
         last_reply_at: lead.last_reply_at.map(timestamp),
         contact_failures: Some(failures(lead.failures)),
+        next_follow_up_at: lead.next_follow_up_at.map(timestamp),
     }
 }
 
@@ -59,8 +62,40 @@ fn meeting(meeting: &Meeting) -> proto::Meeting {
     }
 }
 
-fn actor(actor: &Actor) -> proto::Actor {
+pub fn actor(actor: &Actor) -> proto::Actor {
     proto::Actor { kind: actor.kind.code().into(), id: actor.id.to_string() }
+}
+
+/// A revival.
+pub fn revival(revival: &Revival) -> proto::Revival {
+    let state = match (revival.finished_at, revival.superseded) {
+        (None, _) => proto::RevivalState::Running,
+        (Some(_), false) => proto::RevivalState::Finished,
+        (Some(_), true) => proto::RevivalState::Superseded,
+    };
+    proto::Revival {
+        revival_id: revival.revival_id.to_string(),
+        agent_id: revival.agent.to_string(),
+        outreach_mode: revival.mode.code().into(),
+        state: state.into(),
+        revived: revival.revived,
+        skipped_dead: revival.dead,
+        skipped_no_open_channel: revival.no_open_channel,
+        skipped_moved_on: revival.moved_on,
+        remaining: revival.remaining,
+        request_id: revival.request_id.to_string(),
+        actor: Some(actor(&revival.actor)),
+        accepted_at: Some(timestamp(revival.accepted_at)),
+        finished_at: revival.finished_at.map(timestamp),
+    }
+}
+
+/// An agent.
+pub fn agent(row: &AgentRow) -> proto::Agent {
+    let (mode, at, revival_id) = row.set.map_or((OutreachMode::Blended, None, String::new()), |(mode, at, id)| {
+        (mode, Some(timestamp(at)), id.to_string())
+    });
+    proto::Agent { agent_id: row.agent.to_string(), outreach_mode: mode.code().into(), mode_set_at: at, revival_id }
 }
 
 /// An entry. One that was only validated has position 0, and no time.
@@ -82,6 +117,7 @@ pub fn change(entry: &Entry) -> proto::StageChange {
         conversation_mode: entry.conversation_mode().code().into(),
         dead_reason: dead_reason(entry.dead),
         stage_kind: entry.to.kind().code().into(),
+        revival_id: entry.revival_id().map(|id| id.to_string()).unwrap_or_default(),
     }
 }
 
@@ -101,6 +137,7 @@ fn cause(cause: &Cause) -> proto::Cause {
             reopen_channels: *reopen_channels,
         }),
         Cause::Trigger(happened) => CauseKind::Trigger(trigger(happened)),
+        Cause::Revival { mode, .. } => CauseKind::Revival(proto::Revived { outreach_mode: mode.code().into() }),
     };
     proto::Cause { kind: Some(kind) }
 }

@@ -3,11 +3,12 @@
 use super::EncodedResponse;
 use super::observe::Note;
 use super::server::lead_pipeline_server::LeadPipeline;
-use super::{describe, reads, status, stream, watch, writes};
-use crate::domain::{RequestId, Timestamp};
+use super::{describe, follow_ups, funnel, reads, revivals, status, stream, watch, writes};
+use crate::domain::{RequestId, Span, Timestamp};
 use crate::proto;
 use crate::reader::Reader;
 use crate::store::Store;
+use crate::timers::{FollowUps, Revivals};
 use crate::watch::Hub;
 use crate::writer::Writers;
 use futures::stream::BoxStream;
@@ -37,6 +38,15 @@ pub struct ServiceSettings {
     pub page_bytes: usize,
     /// How long a watch may be silent, unless its caller says.
     pub checkpoint_interval: Duration,
+    /// From one check-in to the next.
+    pub check_in_interval: Span,
+    /// How often the progress of a revival is told.
+    pub revival_progress: Duration,
+    /// Follow-ups that one call leases, at most, and how long it may wait for them.
+    pub lease_follow_ups: usize,
+    pub lease_wait: Duration,
+    /// Entries that are read one by one for a funnel.
+    pub funnel_entries: i64,
 }
 
 /// What the calls are answered from.
@@ -46,6 +56,8 @@ pub struct Calls {
     pub reader: Reader,
     pub writers: Writers,
     pub hub: Arc<Hub>,
+    pub revivals: Arc<Revivals>,
+    pub follow_ups: FollowUps,
     pub settings: ServiceSettings,
     /// Ends the watches.
     pub going_away: CancellationToken,
@@ -106,6 +118,7 @@ impl Service {
 #[tonic::async_trait]
 impl LeadPipeline for Service {
     type ApplyTriggersStream = BoxStream<'static, Result<proto::ApplyTriggersResponse, Status>>;
+    type ReviveForModeStream = BoxStream<'static, Result<proto::ReviveForModeResponse, Status>>;
     type WatchStageChangesStream = BoxStream<'static, Result<EncodedResponse, Status>>;
 
     async fn create_lead(
@@ -179,6 +192,62 @@ impl LeadPipeline for Service {
         _: Request<proto::DescribePipelineRequest>,
     ) -> Result<Response<proto::DescribePipelineResponse>, Status> {
         Ok(Response::new(describe::pipeline()))
+    }
+
+    async fn revive_for_mode(
+        &self,
+        request: Request<proto::ReviveForModeRequest>,
+    ) -> Result<Response<Self::ReviveForModeStream>, Status> {
+        revivals::revive_for_mode(self, request).await.map(Response::new)
+    }
+
+    async fn get_revival(
+        &self,
+        request: Request<proto::GetRevivalRequest>,
+    ) -> Result<Response<proto::GetRevivalResponse>, Status> {
+        revivals::get_revival(self.calls(None)?, request.get_ref()).await.map(Response::new)
+    }
+
+    async fn list_revivals(
+        &self,
+        request: Request<proto::ListRevivalsRequest>,
+    ) -> Result<Response<proto::ListRevivalsResponse>, Status> {
+        revivals::list_revivals(self.calls(None)?, request.get_ref()).await.map(Response::new)
+    }
+
+    async fn get_agent(
+        &self,
+        request: Request<proto::GetAgentRequest>,
+    ) -> Result<Response<proto::GetAgentResponse>, Status> {
+        revivals::get_agent(self.calls(None)?, request.get_ref()).await.map(Response::new)
+    }
+
+    async fn list_agents(
+        &self,
+        request: Request<proto::ListAgentsRequest>,
+    ) -> Result<Response<proto::ListAgentsResponse>, Status> {
+        revivals::list_agents(self.calls(None)?, request.get_ref()).await.map(Response::new)
+    }
+
+    async fn lease_follow_ups(
+        &self,
+        request: Request<proto::LeaseFollowUpsRequest>,
+    ) -> Result<Response<proto::LeaseFollowUpsResponse>, Status> {
+        follow_ups::lease(self.calls(None)?, request).await.map(Response::new)
+    }
+
+    async fn complete_follow_up(
+        &self,
+        request: Request<proto::CompleteFollowUpRequest>,
+    ) -> Result<Response<proto::CompleteFollowUpResponse>, Status> {
+        follow_ups::complete(self.calls(None)?, request.get_ref()).await.map(Response::new)
+    }
+
+    async fn get_funnel(
+        &self,
+        request: Request<proto::GetFunnelRequest>,
+    ) -> Result<Response<proto::GetFunnelResponse>, Status> {
+        funnel::get_funnel(self.calls(None)?, request.get_ref()).await.map(Response::new)
     }
 
     async fn list_watchers(

@@ -2,7 +2,7 @@
 
 use super::check::{Invalid, names, shown};
 use super::render::timestamp;
-use crate::domain::{Context, Lead, LeadId, Refusal, RefusalKind, TriggerKind, accepted_triggers};
+use crate::domain::{AgentId, Context, Lead, LeadId, Refusal, RefusalKind, TriggerKind, accepted_triggers};
 use crate::proto::ErrorReason;
 use crate::store::StoreError;
 use crate::watch::WatchError;
@@ -182,6 +182,80 @@ pub fn store(error: &StoreError) -> Status {
         return Failure::new(Code::Unavailable, ErrorReason::Unavailable, message).retry().status(None);
     }
     tracing::error!(%error, "a read failed");
+    internal().status(None)
+}
+
+/// A write beside the writers that the database didn't answer.
+pub fn store_write(error: &StoreError, request_id: &str) -> Status {
+    match error {
+        StoreError::Lost(_) | StoreError::Silent(_) => outcome_unknown(request_id),
+        error if error.may_pass() => {
+            tracing::warn!(%error, "a write failed");
+            let message = "the database can't do it now; nothing was applied";
+            Failure::new(Code::Unavailable, ErrorReason::Unavailable, message).retry().status(Some(request_id))
+        }
+        error => {
+            tracing::error!(%error, "a write failed");
+            internal().status(Some(request_id))
+        }
+    }
+}
+
+/// Nobody knows whether a request was accepted.
+pub fn outcome_unknown(request_id: &str) -> Status {
+    let message =
+        format!("the database didn't answer; whether it was accepted isn't known: retry with request_id {request_id}");
+    Failure::new(Code::Unavailable, ErrorReason::OutcomeUnknown, message).retry().status(Some(request_id))
+}
+
+/// Why the progress of a revival ends before the revival does.
+pub fn revival_goes_on(request_id: &str) -> Status {
+    let message = "the server is stopping; the revival goes on: call again with the same request_id to see it";
+    Failure::new(Code::Unavailable, ErrorReason::Unavailable, message).retry().status(Some(request_id))
+}
+
+/// A request_id that stands for another revival of the agent.
+pub fn revival_reused(agent: &AgentId, request_id: &str) -> Status {
+    let message = format!("request_id {request_id} was used for agent {agent} with other content: use a new one");
+    Failure::new(Code::AlreadyExists, ErrorReason::RequestIdReused, message)
+        .with("agent_id", agent.as_str())
+        .status(Some(request_id))
+}
+
+/// A revival that isn't there.
+pub fn revival_not_found(revival_id: &str) -> Status {
+    let message = format!("there is no revival {revival_id}");
+    Failure::new(Code::NotFound, ErrorReason::RevivalNotFound, message).with("revival_id", revival_id).status(None)
+}
+
+/// An agent that nobody has named.
+pub fn agent_not_found(agent: &AgentId) -> Status {
+    let message = format!("there is no agent {agent}: neither a lead nor ReviveForMode has named it");
+    Failure::new(Code::NotFound, ErrorReason::AgentNotFound, message).with("agent_id", agent.as_str()).status(None)
+}
+
+/// A follow-up that isn't the caller's any more. `follow_up_id` is a valid one.
+pub fn lease_lost(follow_up_id: &str) -> Status {
+    let message = format!(
+        "the lease of follow-up {follow_up_id} has ended, it went to somebody else, or it was cancelled: lease again"
+    );
+    Failure::new(Code::Aborted, ErrorReason::LeaseLost, message).with("follow_up_id", follow_up_id).status(None)
+}
+
+/// More callers wait for follow-ups than the server has room for.
+pub fn waiters() -> Status {
+    let message = "as many callers wait for follow-ups as the server has room for: ask again, or without wait";
+    overloaded(message).status(None)
+}
+
+/// A read that waited when the server stopped.
+pub fn stopping_read() -> Status {
+    let message = "the server is stopping: ask again, on another replica";
+    Failure::new(Code::Unavailable, ErrorReason::Unavailable, message).retry().status(None)
+}
+
+/// A defect.
+pub fn defect() -> Status {
     internal().status(None)
 }
 

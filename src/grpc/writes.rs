@@ -140,7 +140,7 @@ pub async fn override_stage(
 }
 
 /// The id that an error about a request is to carry: what was sent, or what the server made.
-fn sent_id(sent: &str, made: RequestId) -> String {
+pub fn sent_id(sent: &str, made: RequestId) -> String {
     if sent.is_empty() {
         return made.to_string();
     }

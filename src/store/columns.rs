@@ -4,8 +4,8 @@ use super::StoreError;
 use super::entry::Details;
 use super::rows::{EntryRow, LeadRow};
 use super::types::PgTimestamp;
-use super::write::{LeadWrite, NewEntry, PrunedRequest};
-use crate::domain::{DeadReason, RequestId, Stage};
+use super::write::{Entered, LeadWrite, NewEntry, PrunedRequest};
+use crate::domain::{DeadReason, FollowUp, RequestId, Stage, Timer};
 use sqlx::postgres::{PgHasArrayType, PgTypeInfo, Postgres};
 use sqlx::types::Json;
 use sqlx::{Encode, Type};
@@ -35,7 +35,7 @@ macro_rules! sent_row {
 
 sent_row!(
     /// A lead of a batch.
-    WrittenLead as "written_lead" {
+    WrittenLead as "decided_lead" {
         ordinal: i32,
         lead_id: &'a str,
         agent_id: &'a str,
@@ -57,12 +57,15 @@ sent_row!(
         stage_entered: bool,
         outreach: bool,
         reply: bool,
+        timer: i16,
+        follow_up: i16,
+        follow_ups: i32,
     }
 );
 
 sent_row!(
     /// An entry of a batch.
-    WrittenEntry as "written_entry" {
+    WrittenEntry as "decided_entry" {
         number: i32,
         lead: i32,
         lead_id: &'a str,
@@ -82,6 +85,8 @@ sent_row!(
         digest: &'a [u8],
         occurred_at: Option<PgTimestamp>,
         tag: i64,
+        entered_at: Option<PgTimestamp>,
+        entered_now: bool,
     }
 );
 
@@ -111,6 +116,19 @@ pub(super) fn written_leads<'a>(batch: &[&'a LeadWrite]) -> Vec<WrittenLead<'a>>
             stage_entered: write.stamps.stage_entered,
             outreach: write.stamps.outreach,
             reply: write.stamps.reply,
+            timer: match write.agenda.timer {
+                Timer::Keep => 0,
+                Timer::None => 1,
+                Timer::MeetingEnd => 2,
+                Timer::Quiet => 3,
+            },
+            follow_up: match write.agenda.follow_up {
+                FollowUp::Keep => 0,
+                FollowUp::Cancel => 1,
+                FollowUp::DueNow => 2,
+                FollowUp::AfterCheckIn => 3,
+            },
+            follow_ups: write.agenda.follow_ups,
         }
     };
     batch.iter().enumerate().map(row).collect()
@@ -142,6 +160,8 @@ pub(super) fn written_entries<'a>(batch: &[&'a LeadWrite]) -> Vec<WrittenEntry<'
             digest: &entry.digest,
             occurred_at: entry.occurred_at.map(PgTimestamp),
             tag: entry.tag,
+            entered_at: if let Some(Entered::At(at)) = entry.entered { Some(PgTimestamp(at)) } else { None },
+            entered_now: matches!(entry.entered, Some(Entered::Now)),
         }
     };
     entries.enumerate().map(row).collect()
@@ -223,6 +243,8 @@ row_with_entry!(
         stage_entered_at: PgTimestamp,
         last_outreach_at: Option<PgTimestamp>,
         last_reply_at: Option<PgTimestamp>,
+        follow_up_at: Option<PgTimestamp>,
+        mode_epoch: i64,
         pruned_request_id: Option<Uuid>,
         pruned_digest: Option<Vec<u8>>,
         pruned_moved: Option<bool>,
@@ -275,6 +297,7 @@ impl KnownRow {
             stage_entered_at: self.stage_entered_at,
             last_outreach_at: self.last_outreach_at,
             last_reply_at: self.last_reply_at,
+            follow_up_at: self.follow_up_at,
         }
     }
 }

@@ -2,7 +2,6 @@
 
 use super::clock::Clock;
 use super::error::StoreError;
-use super::types::PgTimestamp;
 use super::{Store, migrate};
 use sqlx::postgres::{PgConnectOptions, PgPoolOptions};
 use sqlx::{ConnectOptions, Connection, PgConnection, Row};
@@ -43,7 +42,14 @@ pub async fn connect(settings: &ConnectSettings) -> Result<Store, StoreError> {
     let connect = Arc::new(Connect::to(&settings.url, settings.connect_timeout, settings.allow_unsafe)?);
     let mut connection = connect.connection().await?;
     let partitions = migrate::migrate(&mut connection, settings.partitions).await?;
-    let now: PgTimestamp = sqlx::query("select clock_timestamp()").fetch_one(&mut connection).await?.get(0);
+    let (now, real) = migrate::time(&mut connection).await?;
+    if !real && !settings.allow_unsafe {
+        return Err(StoreError::Unfit(
+            "the database's time was moved for a test (pipeline.time_offset isn't zero): it is no database to serve \
+             from; --testing accepts it"
+                .into(),
+        ));
+    }
     connection.close().await.ok();
     let read_patience = settings.read_patience.as_millis().to_string();
     let pool = PgPoolOptions::new()
@@ -61,7 +67,7 @@ pub async fn connect(settings: &ConnectSettings) -> Result<Store, StoreError> {
         })
         // Ended by the database, so that a read whose caller has gone doesn't keep its connection.
         .connect_lazy_with(connect.options.clone().options([("statement_timeout", read_patience)]));
-    Ok(Store { pool, connect, partitions, clock: Arc::new(Clock::new(now.0)) })
+    Ok(Store { pool, connect, partitions, clock: Arc::new(Clock::new(now)) })
 }
 
 /// The connection that hears other replicas.

@@ -2,9 +2,10 @@
 
 use crate::domain::{
     Actor, AgentId, AttemptFailure, Channel, ContactPoint, ConversationMode, DeadReason, Evidence, LeadId, Meeting,
-    MeetingId, Reason, RequestId, Stage, Timestamp, Trigger, TriggerKind,
+    MeetingId, OutreachMode, Reason, RequestId, Stage, Timestamp, Trigger, TriggerKind,
 };
 use serde::{Deserialize, Serialize};
+use uuid::Uuid;
 
 /// A digest of what a request contained: the first 16 bytes of a SHA-256.
 pub type Digest = [u8; 16];
@@ -15,6 +16,7 @@ pub enum Cause {
     Creation { contact_points: Vec<ContactPoint> },
     Override { meeting: Option<Meeting>, reopen_channels: bool },
     Trigger(Trigger),
+    Revival { revival_id: Uuid, mode: OutreachMode },
 }
 
 /// One durable entry of the log.
@@ -49,6 +51,15 @@ impl Entry {
         self.from != Some(self.to)
     }
 
+    /// The revival that made the entry, if one did.
+    #[must_use]
+    pub const fn revival_id(&self) -> Option<Uuid> {
+        match self.cause {
+            Cause::Revival { revival_id, .. } => Some(revival_id),
+            _ => None,
+        }
+    }
+
     /// How the agent is to behave after this entry.
     #[must_use]
     pub const fn conversation_mode(&self) -> ConversationMode {
@@ -58,6 +69,7 @@ impl Entry {
 
 const CREATION: i16 = 0;
 const OVERRIDE: i16 = 1;
+const REVIVAL: i16 = 2;
 /// A trigger's cause is this and the trigger's own number.
 const TRIGGER: i16 = 100;
 
@@ -84,6 +96,10 @@ pub(super) struct Details {
     reopen_channels: bool,
     #[serde(skip_serializing_if = "Vec::is_empty")]
     contact_points: Vec<i16>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    revival_id: Option<Uuid>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    outreach_mode: Option<i16>,
 }
 
 impl Details {
@@ -125,6 +141,10 @@ impl Cause {
                 let details = meeting.as_ref().map(Details::of_meeting).unwrap_or_default();
                 (OVERRIDE, some_if_any(Details { reopen_channels: *reopen_channels, ..details }))
             }
+            Self::Revival { revival_id, mode } => {
+                let (revival_id, outreach_mode) = (Some(*revival_id), Some(mode.code()));
+                (REVIVAL, Some(Details { revival_id, outreach_mode, ..Details::default() }))
+            }
             Self::Trigger(trigger) => (TRIGGER + trigger.kind().code(), some_if_any(trigger_details(trigger))),
         }
     }
@@ -137,6 +157,10 @@ impl Cause {
                 let points = details.contact_points.iter().map(|code| ContactPoint::from_code((*code).into()));
                 Some(Self::Creation { contact_points: points.collect::<Option<_>>()? })
             }
+            REVIVAL => Some(Self::Revival {
+                revival_id: details.revival_id?,
+                mode: OutreachMode::from_code(details.outreach_mode?.into())?,
+            }),
             OVERRIDE => Some(Self::Override { meeting: details.meeting(), reopen_channels: details.reopen_channels }),
             _ => {
                 let kind = TriggerKind::from_code(i32::from(cause) - i32::from(TRIGGER))?;

@@ -22,6 +22,8 @@ select
     leads.meeting_starts_at as "meeting_starts_at: _", leads.meeting_ends_at as "meeting_ends_at: _",
     leads.created_at as "created_at: _", leads.stage_entered_at as "stage_entered_at: _",
     leads.last_outreach_at as "last_outreach_at: _", leads.last_reply_at as "last_reply_at: _",
+    leads.follow_up_at as "follow_up_at: _",
+    (select mode_epoch from heads where partition = $1 order by position desc limit 1) as "mode_epoch!",
     (recorded.entry).position as "position?", (recorded.entry).version as "entry_version?",
     (recorded.entry).step as "step?", (recorded.entry).from_stage as "from_stage?",
     (recorded.entry).to_stage as "to_stage?", (recorded.entry).dead_reason as "entry_dead_reason?",

@@ -1,6 +1,8 @@
 //! Brings the database to this version's tables.
 
 use super::StoreError;
+use super::types::PgTimestamp;
+use crate::domain::Timestamp;
 use sqlx::PgConnection;
 use sqlx::migrate::Migrator;
 use std::cmp::Ordering;
@@ -21,6 +23,16 @@ pub(super) async fn migrate(connection: &mut PgConnection, partitions: i32) -> R
     .await?;
     let partitions = sqlx::query_scalar!("select partitions from pipeline").fetch_one(connection).await?;
     Ok(partitions)
+}
+
+/// The pipeline's time, and whether it is the database's clock: tests move it.
+pub(super) async fn time(connection: &mut PgConnection) -> Result<(Timestamp, bool), StoreError> {
+    let row = sqlx::query!(
+        r#"select clock_timestamp() + time_offset as "now!: PgTimestamp", time_offset = interval '0' as "real!"
+           from pipeline"#
+    );
+    let row = row.fetch_one(connection).await?;
+    Ok((row.now.0, row.real))
 }
 
 /// Refuses a database that doesn't have just this version's tables; changes nothing in it.

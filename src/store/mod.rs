@@ -9,27 +9,43 @@ pub mod embedded;
 mod entry;
 mod error;
 mod feed;
+mod follow_ups;
+mod funnel;
+mod leads;
 mod migrate;
 mod notice;
 mod prune;
 mod read;
+mod revivals;
 mod rows;
 mod snapshot;
+mod timers;
 mod types;
 mod write;
 
-pub use audit::{Audit, AuditHead, Histories, LeadThen, PrunedEffect, Read};
+pub use audit::{
+    Audit, AuditAgent, AuditHead, AuditMode, AuditPart, AuditRevival, AuditState, AuditSum, Histories, LeadThen,
+    LeadTimes, PrunedEffect, Read,
+};
 pub use clock::Clock;
 pub use connect::{Connect, ConnectSettings, connect};
 pub use entry::{Cause, Digest, Entry};
 pub use error::StoreError;
 pub use feed::{Extent, Head, Listener, Mark, Standing, Teller};
+pub use follow_ups::{Completion, Leased, Leases, Wanted};
+pub use funnel::{Funnel, FunnelRange, Moves, RangeEnd, Visits};
+pub use leads::{LeadFilter, LeadKey, Listed};
 pub use notice::catch_warnings;
 pub use prune::{Pruned, Pruner, Stretch, Weight};
-pub use read::{History, LeadFilter, LeadKey};
+pub use read::History;
+pub use revivals::{
+    Accepted, Advance, Advanced, AgentRow, Exhausted, NewRevival, Part, Revival, RevivalKey, Unfinished,
+    revival_request,
+};
 pub use rows::StoredLead;
 pub use snapshot::{LeadPage, PageOf};
-pub use write::{Base, Known, LeadWrite, NewEntry, PrunedRequest, WriteConnection, Written};
+pub use timers::Due;
+pub use write::{Base, Entered, Known, Later, LeadWrite, Modes, NewEntry, PrunedRequest, WriteConnection, Written};
 
 use sqlx::PgPool;
 use std::sync::Arc;
@@ -71,7 +87,10 @@ impl Store {
     /// Asks the database for its time: it answers, so it can be reached.
     pub async fn ping(&self) -> Result<(), StoreError> {
         let now = self.repeat(|| {
-            sqlx::query_scalar!(r#"select clock_timestamp() as "now!: types::PgTimestamp""#).fetch_one(&self.pool)
+            sqlx::query_scalar!(
+                r#"select clock_timestamp() + (select time_offset from pipeline where only_row) as "now!: types::PgTimestamp""#
+            )
+            .fetch_one(&self.pool)
         });
         self.clock.observe(now.await?.0);
         Ok(())

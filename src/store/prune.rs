@@ -62,7 +62,10 @@ impl Pruner {
 
     /// The database's time.
     pub async fn now(&mut self) -> Result<Timestamp, StoreError> {
-        let now = sqlx::query_scalar!(r#"select clock_timestamp() as "now!: PgTimestamp""#).fetch_one(&mut self.0);
+        let now = sqlx::query_scalar!(
+            r#"select clock_timestamp() + (select time_offset from pipeline where only_row) as "now!: PgTimestamp""#
+        )
+        .fetch_one(&mut self.0);
         Ok(now.await?.0)
     }
 
@@ -77,6 +80,13 @@ impl Pruner {
         let Stretch { partition, floor, through } = stretch;
         let weight = sqlx::query_file_as!(Weight, "src/store/prune_weight.sql", partition, floor, through);
         Ok(weight.fetch_one(&mut self.0).await?)
+    }
+
+    /// Sums up the funnel of a partition through a position, before entries up to there go: what is counted later
+    /// begins with these sums. Only if `step` entries or more came since the last.
+    pub async fn sum_funnel(&mut self, partition: i32, through: i64, step: i64) -> Result<bool, StoreError> {
+        let sum = sqlx::query_file!("src/store/funnel_step.sql", partition, step, Some(through));
+        Ok(sum.execute(&mut self.0).await?.rows_affected() > 0)
     }
 
     /// Prunes the oldest entries of a stretch, `chunk` of them at most, or one more if that is of the same request.

@@ -39,6 +39,7 @@ pub(super) struct LeadRow {
     pub stage_entered_at: PgTimestamp,
     pub last_outreach_at: Option<PgTimestamp>,
     pub last_reply_at: Option<PgTimestamp>,
+    pub follow_up_at: Option<PgTimestamp>,
 }
 
 /// A row of `entries`, without its partition.
@@ -74,7 +75,7 @@ macro_rules! lead_rows {
                    email_failures, phone_failures, meeting_id, meeting_starts_at as "meeting_starts_at: _",
                    meeting_ends_at as "meeting_ends_at: _", created_at as "created_at: _",
                    stage_entered_at as "stage_entered_at: _", last_outreach_at as "last_outreach_at: _",
-                   last_reply_at as "last_reply_at: _"
+                   last_reply_at as "last_reply_at: _", follow_up_at as "follow_up_at: _"
                from "# + $rest,
             $($argument),+
         )
@@ -109,13 +110,13 @@ macro_rules! leads_by_id {
 pub(super) use {entry_rows, lead_rows, leads_by_id};
 
 /// Turns the columns of one row into domain values.
-struct Columns<'a> {
-    table: &'static str,
-    row: &'a dyn std::fmt::Display,
+pub(super) struct Columns<'a> {
+    pub table: &'static str,
+    pub row: &'a dyn std::fmt::Display,
 }
 
 impl Columns<'_> {
-    fn value<T>(&self, column: &'static str, value: Option<T>) -> Result<T, StoreError> {
+    pub(super) fn value<T>(&self, column: &'static str, value: Option<T>) -> Result<T, StoreError> {
         value.ok_or_else(|| StoreError::CorruptRow { table: self.table, column, row: self.row.to_string() })
     }
 
@@ -123,7 +124,7 @@ impl Columns<'_> {
         self.value(column, Stage::from_code(code.into()))
     }
 
-    fn dead(&self, code: Option<i16>) -> Result<Option<DeadReason>, StoreError> {
+    pub(super) fn dead(&self, code: Option<i16>) -> Result<Option<DeadReason>, StoreError> {
         code.map(|code| self.value("dead_reason", DeadReason::from_code(code.into()))).transpose()
     }
 
@@ -163,6 +164,7 @@ impl TryFrom<LeadRow> for StoredLead {
             stage_entered_at: row.stage_entered_at.0,
             last_outreach_at: row.last_outreach_at.map(|at| at.0),
             last_reply_at: row.last_reply_at.map(|at| at.0),
+            next_follow_up_at: row.follow_up_at.map(|at| at.0),
         };
         Ok(Self { lead, tag: row.tag })
     }

@@ -79,6 +79,7 @@ struct PageRow {
     stage_entered_at: Option<PgTimestamp>,
     last_outreach_at: Option<PgTimestamp>,
     last_reply_at: Option<PgTimestamp>,
+    follow_up_at: Option<PgTimestamp>,
 }
 
 impl PageRow {
@@ -103,6 +104,7 @@ impl PageRow {
             stage_entered_at: self.stage_entered_at?,
             last_outreach_at: self.last_outreach_at,
             last_reply_at: self.last_reply_at,
+            follow_up_at: self.follow_up_at,
         })
     }
 }

@@ -11,7 +11,8 @@ select
     leads.meeting_id as "meeting_id?", leads.meeting_starts_at as "meeting_starts_at?: _",
     leads.meeting_ends_at as "meeting_ends_at?: _", leads.created_at as "created_at?: _",
     leads.stage_entered_at as "stage_entered_at?: _", leads.last_outreach_at as "last_outreach_at?: _",
-    leads.last_reply_at as "last_reply_at?: _"
+    leads.last_reply_at as "last_reply_at?: _",
+    leads.follow_up_at as "follow_up_at?: _"
 from (
     select position, tag from heads where partition = $1 order by position desc limit 1
 ) as heads

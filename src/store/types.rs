@@ -1,8 +1,9 @@
 //! How the domain's values stand in Postgres.
 
-use crate::domain::Timestamp;
+use crate::domain::{Span, Timestamp};
 use sqlx::encode::IsNull;
 use sqlx::error::BoxDynError;
+use sqlx::postgres::types::PgInterval;
 use sqlx::postgres::{PgArgumentBuffer, PgHasArrayType, PgTypeInfo, PgValueRef, Postgres};
 use sqlx::{Decode, Encode, Type};
 
@@ -36,4 +37,9 @@ impl Decode<'_, Postgres> for PgTimestamp {
         let micros = <i64 as Decode<Postgres>>::decode(value)?;
         Ok(Self(Timestamp(micros.saturating_add(POSTGRES_EPOCH))))
     }
+}
+
+/// An `interval` of just so many microseconds.
+pub(super) const fn interval(span: Span) -> PgInterval {
+    PgInterval { months: 0, days: 0, microseconds: span.0 }
 }

@@ -4,9 +4,11 @@ use super::columns::{KnownRow, WrittenEntry, WrittenLead, written_entries, writt
 use super::entry::{Cause, Digest, Entry};
 use super::notice::watched;
 use super::rows::{StoredLead, lead_rows, leads_by_id};
-use super::types::PgTimestamp;
+use super::types::{PgTimestamp, interval};
 use super::{Head, Store, StoreError};
-use crate::domain::{Actor, DeadReason, Lead, LeadId, Reason, RequestId, Stage, Stamps, Timestamp};
+use crate::domain::{
+    Actor, Agenda, AgentId, DeadReason, Lead, LeadId, OutreachMode, Reason, RequestId, Span, Stage, Stamps, Timestamp,
+};
 use sqlx::{Connection, PgConnection};
 use std::collections::{BTreeSet, HashMap};
 use uuid::Uuid;
@@ -26,6 +28,8 @@ pub struct LeadWrite {
     pub lead: Lead,
     /// The moments of `lead` that become the moment of recording.
     pub stamps: Stamps,
+    /// What becomes of the lead's follow-up and timer.
+    pub agenda: Agenda,
     /// At least one.
     pub entries: Vec<NewEntry>,
 }
@@ -54,6 +58,41 @@ pub struct NewEntry {
     pub digest: Digest,
     pub occurred_at: Option<Timestamp>,
     pub tag: i64,
+    /// When the visit of a stage that the entry ends began, if it ends one.
+    pub entered: Option<Entered>,
+}
+
+/// When a visit of a stage began.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Entered {
+    At(Timestamp),
+    /// In the very write that ends it.
+    Now,
+}
+
+/// How long it is until what a decision leaves for later.
+#[derive(Clone, Copy, Debug)]
+pub struct Later {
+    /// From the lead's last word until it counts as quiet; `None`: it never does.
+    pub quiet_after: Option<Span>,
+    /// From one check-in to the next.
+    pub check_in_interval: Span,
+}
+
+/// The outreach modes of a partition's agents.
+#[derive(Clone, Debug)]
+pub struct Modes {
+    /// Moves with each change of a mode.
+    pub epoch: i64,
+    agents: HashMap<String, OutreachMode>,
+}
+
+impl Modes {
+    /// The mode of an agent: BLENDED until it was given another.
+    #[must_use]
+    pub fn of(&self, agent: &AgentId) -> OutreachMode {
+        self.agents.get(agent.as_str()).copied().unwrap_or(OutreachMode::Blended)
+    }
 }
 
 /// What the database did with a batch.
@@ -63,8 +102,9 @@ pub enum Written {
     EpochMoved,
     /// It is committed here, but whoever waited for the standby was told not to: a failover may lose it.
     Unreplicated,
-    /// The leads named by `leads` (their places in the batch) were written, the others weren't.
-    Done { after: Head, recorded_at: Timestamp, leads: Vec<usize>, replayed: Vec<usize> },
+    /// The leads named by `leads` (their places in the batch) were written, the others weren't. With each comes when the
+    /// follow-up was due that it had before: completing one changes it, and nothing else that a writer remembers.
+    Done { after: Head, recorded_at: Timestamp, leads: Vec<(usize, Option<Timestamp>)> },
 }
 
 /// What is known of some leads and requests, from one statement.
@@ -73,6 +113,8 @@ pub struct Known {
     pub leads: HashMap<LeadId, StoredLead>,
     /// The entries of each request that is recorded on a lead, by step.
     pub requests: HashMap<(LeadId, RequestId), Vec<Entry>>,
+    /// The partition's mode epoch, if any lead was found.
+    pub mode_epoch: Option<i64>,
     /// Requests that were recorded on a lead and whose entries were pruned.
     pub pruned: HashMap<(LeadId, RequestId), PrunedRequest>,
 }
@@ -89,8 +131,8 @@ pub struct PrunedRequest {
 #[derive(Debug)]
 pub struct WriteConnection {
     store: Store,
-    connection: PgConnection,
-    partition: i32,
+    pub(super) connection: PgConnection,
+    pub(super) partition: i32,
     /// The server process behind the connection, as Postgres counts them.
     process: i32,
 }
@@ -124,15 +166,27 @@ impl WriteConnection {
         self.process
     }
 
-    /// The partition's mode epoch.
-    pub async fn mode_epoch(&mut self) -> Result<i64, StoreError> {
-        let epoch = sqlx::query_scalar!(
-            "select mode_epoch from heads where partition = $1 order by position desc limit 1",
+    /// The modes of the partition's agents, with the epoch in which they hold.
+    pub async fn modes(&mut self) -> Result<Modes, StoreError> {
+        let rows = sqlx::query!(
+            r#"select head.mode_epoch, agent_modes.agent_id as "agent_id?", agent_modes.outreach_mode as "outreach_mode?"
+               from (select mode_epoch from heads where partition = $1 order by position desc limit 1) as head
+               left join agent_modes on agent_modes.partition = $1"#,
             self.partition
         )
-        .fetch_one(&mut self.connection)
+        .fetch_all(&mut self.connection)
         .await?;
-        Ok(epoch)
+        let epoch = rows.first().map_or(0, |row| row.mode_epoch);
+        let mut agents = HashMap::new();
+        for (agent_id, code) in rows.into_iter().filter_map(|row| row.agent_id.zip(row.outreach_mode)) {
+            let mode = OutreachMode::from_code(code.into()).ok_or_else(|| StoreError::CorruptRow {
+                table: "agent_modes",
+                column: "outreach_mode",
+                row: agent_id.clone(),
+            })?;
+            agents.insert(agent_id, mode);
+        }
+        Ok(Modes { epoch, agents })
     }
 
     /// Reads leads, and nothing else; those that aren't there are left out.
@@ -154,6 +208,7 @@ impl WriteConnection {
         let mut known = Known::default();
         for row in rows {
             let (entry, pruned) = (row.entry(), row.pruned()?);
+            known.mode_epoch = Some(row.mode_epoch);
             let stored = StoredLead::try_from(row.into_lead())?;
             let lead_id = stored.lead.id.clone();
             if let Some(entry) = entry {
@@ -172,13 +227,15 @@ impl WriteConnection {
     }
 
     /// Writes a batch that was decided under `mode_epoch`: see `write.sql`.
-    pub async fn write(&mut self, mode_epoch: i64, batch: &[&LeadWrite]) -> Result<Written, StoreError> {
+    pub async fn write(&mut self, mode_epoch: i64, later: Later, batch: &[&LeadWrite]) -> Result<Written, StoreError> {
         let statement = sqlx::query_file!(
             "src/store/write.sql",
             self.partition,
             mode_epoch,
             &written_leads(batch) as &[WrittenLead<'_>],
             &written_entries(batch) as &[WrittenEntry<'_>],
+            later.quiet_after.map(interval),
+            interval(later.check_in_interval),
         )
         .fetch_optional(&mut self.connection);
         let (row, unreplicated) = watched(statement).await;
@@ -188,12 +245,12 @@ impl WriteConnection {
         }
         let Some(row) = row else { return Ok(Written::EpochMoved) };
         self.store.clock.observe(row.now.0);
-        let places = |ordinals: Vec<i32>| ordinals.into_iter().map(|ordinal| ordinal as usize).collect();
+        let follow_ups = row.follow_ups.into_iter().map(|at| at.map(|at| at.0));
+        let leads = row.written.into_iter().map(|ordinal| ordinal as usize).zip(follow_ups).collect();
         Ok(Written::Done {
             after: Head { partition: self.partition, position: row.base, tag: row.previous_tag },
             recorded_at: row.recorded_at.0,
-            leads: places(row.written),
-            replayed: places(row.replayed),
+            leads,
         })
     }
 

@@ -2,7 +2,7 @@
 --
 -- Parameters: $1 partition, $2 the mode epoch the batch was decided under;
 --   $3 the leads (expected_version is null for a lead to create), $4 their entries in order, `lead` being the ordinal
---   of the lead.
+--   of the lead; $5 after what time a lead is quiet (null: never), $6 the time between check-ins.
 -- One row comes back, or none if the mode epoch has moved: then nothing was written.
 with
 -- First of all the head row is locked: one lock order for all replicas. Whatever writes below joins `clock`, so it
@@ -18,13 +18,13 @@ seen as materialized (
 ),
 -- The time is taken after the lock (a step of its own: the lock's own select list is computed before it waits).
 clock as materialized (
-    select position, tag, greatest(recorded_at, clock_timestamp()) as at from head
+    select position, tag, greatest(recorded_at, clock_timestamp() + (select time_offset from pipeline where only_row)) as at from head
 ),
 lead as materialized (
-    select * from unnest($3::written_lead[])
+    select * from unnest($3::decided_lead[])
 ),
 entry as materialized (
-    select * from unnest($4::written_entry[])
+    select * from unnest($4::decided_entry[])
 ),
 -- Of these requests, the ones whose history was pruned. While nothing was, the table isn't looked at. It has one index,
 -- so equality will do.
@@ -56,10 +56,10 @@ replayed as materialized (
 ),
 -- The leads that still are what the decision was based on, and where they are stored.
 found as materialized (
-    select lead.*, next.place
+    select lead.*, next.place, next.follow_up_at
     from lead
     cross join lateral (
-        select ctid as place, lead_id, version, tag from leads
+        select ctid as place, lead_id, version, tag, follow_up_at from leads
         where partition = $1 and lead_id >= lead.lead_id order by lead_id limit 1
     ) as next
     where next.lead_id = lead.lead_id
@@ -75,31 +75,45 @@ updated as (
         meeting_starts_at = found.meeting_starts_at, meeting_ends_at = found.meeting_ends_at,
         stage_entered_at = case when found.stage_entered then clock.at else leads.stage_entered_at end,
         last_outreach_at = case when found.outreach then clock.at else leads.last_outreach_at end,
-        last_reply_at = case when found.reply then clock.at else leads.last_reply_at end
+        last_reply_at = case when found.reply then clock.at else leads.last_reply_at end,
+        timer_at = case found.timer
+            when 0 then leads.timer_at when 2 then found.meeting_ends_at when 3 then clock.at + $5::interval end,
+        follow_up_at = case found.follow_up
+            when 0 then leads.follow_up_at when 2 then clock.at when 3 then clock.at + $6::interval end,
+        -- A check-in that is put off is looked at when it was to be: the index stays as it is.
+        follow_up_look_at = case found.follow_up
+            when 0 then leads.follow_up_look_at when 2 then clock.at
+            when 3 then least(leads.follow_up_look_at, clock.at + $6) end,
+        follow_up_number = leads.follow_up_number + found.follow_ups
     from clock, found
     where leads.ctid = found.place and leads.version = found.expected_version and leads.tag = found.expected_tag
-    returning found.ordinal
+    -- As a completion may have left it a moment ago; if this write makes it another, as it was found.
+    returning found.ordinal, case found.follow_up when 0 then leads.follow_up_at else found.follow_up_at end as follow_up_at
 ),
 created as (
     insert into leads (
         partition, lead_id, agent_id, version, tag, stage, furthest_stage, dead_reason, email, sms, voice,
         email_failures, phone_failures, meeting_id, meeting_starts_at, meeting_ends_at, created_at, stage_entered_at,
-        last_outreach_at, last_reply_at
+        last_outreach_at, last_reply_at, timer_at, follow_up_at, follow_up_look_at, follow_up_number
     )
     select
         $1, lead.lead_id, agent_id, version, lead.tag, stage, furthest_stage, dead_reason, email, sms, voice,
         email_failures, phone_failures, meeting_id, meeting_starts_at, meeting_ends_at, clock.at, clock.at,
-        case when outreach then clock.at end, case when reply then clock.at end
+        case when outreach then clock.at end, case when reply then clock.at end,
+        case timer when 2 then meeting_ends_at when 3 then clock.at + $5 end,
+        case follow_up when 2 then clock.at when 3 then clock.at + $6 end,
+        case follow_up when 2 then clock.at when 3 then clock.at + $6 end,
+        follow_ups
     from clock, lead
     where lead.expected_version is null and lead.ordinal not in (select ordinal from replayed)
     on conflict do nothing
     returning lead_id
 ),
 written as materialized (
-    select ordinal from updated
+    select ordinal, follow_up_at from updated
     union all
     -- `is true` keeps a subquery a hashed lookup; as a join it would compare every row with every other.
-    select ordinal from lead where (lead_id in (select lead_id from created)) is true
+    select ordinal, null from lead where (lead_id in (select lead_id from created)) is true
 ),
 numbered as materialized (
     select entry.*, clock.position + row_number() over (order by entry.number) as position, clock.at as recorded_at
@@ -109,11 +123,12 @@ numbered as materialized (
 logged as (
     insert into entries (
         partition, position, lead_id, agent_id, version, step, from_stage, to_stage, dead_reason, dead_raised, cause,
-        details, actor_kind, actor_id, reason, request_id, digest, occurred_at, recorded_at, tag
+        details, actor_kind, actor_id, reason, request_id, digest, occurred_at, recorded_at, tag, entered_at
     )
     select
         $1, position, lead_id, agent_id, version, step, from_stage, to_stage, dead_reason, dead_raised, cause,
-        details, actor_kind, actor_id, reason, request_id, digest, occurred_at, recorded_at, tag
+        details, actor_kind, actor_id, reason, request_id, digest, occurred_at, recorded_at, tag,
+        case when entered_now then recorded_at else entered_at end
     from numbered
 ),
 advanced as (
@@ -126,7 +141,8 @@ select
     clock.position as "base!",
     clock.tag as "previous_tag!",
     clock.at as "recorded_at!: PgTimestamp",
-    clock_timestamp() as "now!: PgTimestamp",
+    clock_timestamp() + (select time_offset from pipeline where only_row) as "now!: PgTimestamp",
     array(select ordinal from written) as "written!",
-    array(select ordinal from replayed) as "replayed!"
+    -- The follow-up that each of them had before.
+    array(select follow_up_at from written) as "follow_ups!: Vec<Option<PgTimestamp>>"
 from clock

@@ -21,7 +21,7 @@ pub use registry::Client;
 pub use start::{Start, WatchRequest};
 pub use watcher::{Coverage, Notice, Response, WatchError, Watcher};
 
-use crate::store::Entry;
+use crate::store::{Entry, Mark};
 use bytes::Bytes;
 use std::num::NonZeroUsize;
 use std::time::Duration;
@@ -56,4 +56,10 @@ pub struct WatchSettings {
     pub age: Duration,
     /// Watchers that this replica serves at the same time.
     pub watchers: usize,
+}
+
+/// A cursor behind just what these marks cover, one a partition: a watch after it begins there.
+#[must_use]
+pub fn cursor_at(marks: &[Mark]) -> String {
+    cursor::Cursor { phase: cursor::Phase::Plain, marks: marks.to_vec() }.encode()
 }

@@ -39,6 +39,13 @@ impl Memory {
         self.leads().put(lead.lead.id.clone(), lead);
     }
 
+    /// Keeps what it knows of a lead true, without learning of new ones.
+    pub(super) fn renew(&self, lead: StoredLead) {
+        if let Some(known) = self.leads().peek_mut(&lead.lead.id) {
+            *known = lead;
+        }
+    }
+
     pub(super) fn forget(&self, lead_id: &LeadId) {
         self.leads().pop(lead_id);
     }

@@ -2,8 +2,10 @@
 
 use super::batch::Batch;
 use super::command::{Answer, Body, Command, CommandError};
-use crate::domain::{Action, Context, Decision, Lead, Override, Stamps, Timestamp, create, decide};
-use crate::store::{Base, Cause, Entry, Head, Known, LeadWrite, NewEntry, PrunedRequest, StoredLead};
+use crate::domain::{
+    Action, Agenda, Context, Decision, FollowUp, Lead, Override, Span, Stamps, Timestamp, create, decide,
+};
+use crate::store::{Base, Cause, Entered, Entry, Head, Known, LeadWrite, Modes, NewEntry, PrunedRequest, StoredLead};
 use std::ops::Range;
 use std::sync::Arc;
 
@@ -20,7 +22,17 @@ struct Part {
     /// The lead right after this command, and the moments of it that the write will set.
     lead: Lead,
     stamps: Stamps,
+    follow_up: FollowUp,
     entries: Range<usize>,
+}
+
+/// A write that is on disk, while its entries are told one after the other.
+pub(super) struct Recording<'a> {
+    /// Moves on by each entry.
+    pub head: &'a mut Head,
+    pub recorded_at: Timestamp,
+    pub check_in_interval: Span,
+    pub committed: &'a mut Vec<Arc<Entry>>,
 }
 
 /// What a lead is decided on.
@@ -29,6 +41,9 @@ pub(super) struct Ground<'a> {
     /// Set if `base` was read after the commands came, with a look for their requests: only then may a command be
     /// answered without a write.
     pub known: Option<&'a Known>,
+    /// The modes of the partition's agents.
+    pub modes: &'a Modes,
+    /// But for the mode, which is the agent's.
     pub context: Context,
 }
 
@@ -52,12 +67,16 @@ impl Ground<'_> {
                 return folded;
             }
             let lead = folded.as_ref().map(|f| &f.write.lead).or(self.base.as_ref().map(|base| &base.lead));
-            match judge(command, lead, self.context) {
+            let context =
+                lead.map_or(self.context, |lead| Context { mode: self.modes.of(&lead.agent), ..self.context });
+            match judge(command, lead, context) {
                 Ok(decision) if !command.validate_only => {
                     if batch.pending[place].send() {
-                        let base = self.base.as_ref().map(|b| Base { version: b.lead.version, tag: b.tag });
-                        let tags =
-                            push(&mut folded, base, place, batch.pending[place].command(), decision, &mut next_tag);
+                        let base = self.base.as_ref();
+                        let entered = base.map(|base| base.lead.stage_entered_at);
+                        let base = base.map(|base| Base { version: base.lead.version, tag: base.tag });
+                        let command = batch.pending[place].command();
+                        let tags = push(&mut folded, (base, entered), place, command, decision, &mut next_tag);
                         batch.pending[place].attempted.extend(tags);
                     }
                 }
@@ -131,19 +150,27 @@ fn judge(command: &Command, lead: Option<&Lead>, context: Context) -> Result<Dec
 /// Adds a decided command to the lead's write; returns the tags of its entries.
 fn push(
     folded: &mut Option<Folded>,
-    base: Option<Base>,
+    (base, entered): (Option<Base>, Option<Timestamp>),
     place: usize,
     command: &Command,
     decision: Decision,
     next_tag: &mut impl FnMut() -> i64,
 ) -> Vec<i64> {
     let folded = folded.get_or_insert_with(|| Folded {
-        write: LeadWrite { base, lead: decision.lead.clone(), stamps: Stamps::default(), entries: Vec::new() },
+        write: LeadWrite {
+            base,
+            lead: decision.lead.clone(),
+            stamps: Stamps::default(),
+            agenda: Agenda::UNCHANGED,
+            entries: Vec::new(),
+        },
         parts: Vec::new(),
     });
     let start = folded.write.entries.len();
-    folded.write.entries.extend(new_entries(command, &decision, next_tag));
     let stamps = folded.write.stamps;
+    let entered = if stamps.stage_entered { Some(Entered::Now) } else { entered.map(Entered::At) };
+    folded.write.entries.extend(new_entries(command, &decision, entered, next_tag));
+    folded.write.agenda = folded.write.agenda.then(&decision);
     folded.write.stamps = Stamps {
         stage_entered: stamps.stage_entered || decision.stamps.stage_entered,
         outreach: stamps.outreach || decision.stamps.outreach,
@@ -155,6 +182,7 @@ fn push(
         place,
         lead: folded.write.lead.clone(),
         stamps: folded.write.stamps,
+        follow_up: folded.write.agenda.follow_up,
         entries: entries.clone(),
     });
     folded.write.entries[entries].iter().map(|entry| entry.tag).collect()
@@ -163,9 +191,12 @@ fn push(
 fn new_entries<'a>(
     command: &'a Command,
     decision: &'a Decision,
+    entered: Option<Entered>,
     next_tag: &'a mut impl FnMut() -> i64,
 ) -> impl Iterator<Item = NewEntry> + 'a {
     let before = decision.lead.version - decision.steps.len() as i32;
+    // Each step ends a visit; that of the first began before, that of the second with the first.
+    let entered_before = move |number| if number == 0 { entered } else { Some(Entered::Now) };
     decision.steps.iter().zip(0i16..).map(move |(step, number)| NewEntry {
         version: before + 1 + i32::from(number),
         step: number,
@@ -180,6 +211,7 @@ fn new_entries<'a>(
         digest: command.digest,
         occurred_at: command.occurred_at,
         tag: next_tag(),
+        entered: step.from.filter(|from| *from != step.to).and_then(|_| entered_before(number)),
     })
 }
 
@@ -195,14 +227,14 @@ fn cause(body: &Body) -> Cause {
 
 /// The answer to a command that was only to be validated: nothing has a version or a position.
 fn validated(command: &Command, decision: Decision) -> Answer {
-    let entries = new_entries(command, &decision, &mut || 0)
+    let entries = new_entries(command, &decision, None, &mut || 0)
         .map(|new| Arc::new(Entry { version: 0, ..entry(new, &decision.lead, Head::default(), Timestamp(0)) }))
         .collect();
     let version = decision.lead.version - decision.steps.len() as i32;
     Answer::new(Lead { version, ..decision.lead }, entries, false)
 }
 
-fn entry(new: NewEntry, lead: &Lead, at: Head, recorded_at: Timestamp) -> Entry {
+pub(super) fn entry(new: NewEntry, lead: &Lead, at: Head, recorded_at: Timestamp) -> Entry {
     Entry {
         lead_id: lead.id.clone(),
         agent: lead.agent.clone(),
@@ -236,34 +268,32 @@ impl Folded {
     }
 
     /// The write is on disk: answers its commands, appends its entries to `committed`, and returns the lead.
-    /// `head` moves on by the entries.
-    pub(super) fn commit(
-        self,
-        batch: &mut Batch,
-        head: &mut Head,
-        recorded_at: Timestamp,
-        committed: &mut Vec<Arc<Entry>>,
-    ) -> StoredLead {
+    pub(super) fn commit(self, batch: &mut Batch, at: &mut Recording<'_>, follow_up: Option<Timestamp>) -> StoredLead {
+        let Recording { head, recorded_at, check_in_interval, committed } = at;
+        let (recorded_at, check_in_interval) = (*recorded_at, *check_in_interval);
+        let due = |made: FollowUp| made.due(follow_up, recorded_at, check_in_interval);
         let (created, tag) = (self.write.base.is_none(), self.write.tag());
         let mut lead = self.write.lead;
         let first = committed.len();
         for new in self.write.entries {
             head.position += 1;
             head.tag = new.tag;
-            committed.push(Arc::new(entry(new, &lead, *head, recorded_at)));
+            committed.push(Arc::new(entry(new, &lead, **head, recorded_at)));
         }
         for part in self.parts {
             let entries = committed[first + part.entries.start..first + part.entries.end].to_vec();
-            let lead = stamped(part.lead, part.stamps, created, recorded_at);
+            let mut lead = stamped(part.lead, part.stamps, created, recorded_at);
+            lead.next_follow_up_at = due(part.follow_up);
             batch.pending[part.place].answer(Ok(Answer::new(lead, entries, false)));
         }
         lead = stamped(lead, self.write.stamps, created, recorded_at);
+        lead.next_follow_up_at = due(self.write.agenda.follow_up);
         StoredLead { lead, tag }
     }
 }
 
 /// The lead with the moments that only the database knew.
-fn stamped(mut lead: Lead, stamps: Stamps, created: bool, at: Timestamp) -> Lead {
+pub(super) fn stamped(mut lead: Lead, stamps: Stamps, created: bool, at: Timestamp) -> Lead {
     if created {
         lead.created_at = at;
     }

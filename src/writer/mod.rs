@@ -7,12 +7,14 @@ mod command;
 mod fold;
 mod partition;
 mod queue;
+mod revival;
 
 pub use command::{Answer, Body, Command, CommandError};
 pub use queue::{Submitted, Writers};
+pub use revival::{Chunk, ChunkOutcome};
 
-use crate::domain::OutreachMode;
-use crate::store::{Entry, Head};
+use crate::domain::{Context, OutreachMode, Timestamp};
+use crate::store::{Entry, Head, Later};
 use std::num::NonZeroUsize;
 use std::sync::Arc;
 use std::time::Duration;
@@ -32,10 +34,21 @@ pub struct WriterSettings {
     pub statement_patience: Duration,
     /// How many ATTEMPT_FAILED in a row make a contact point BAD.
     pub failures_until_bad: i32,
+    /// How long it is until what a decision leaves for later.
+    pub later: Later,
 }
 
-/// The outreach mode of every agent, until agents can be given one.
-pub const MODE: OutreachMode = OutreachMode::Blended;
+impl WriterSettings {
+    /// What a decision depends on beside the lead.
+    pub(crate) const fn context(&self, mode: OutreachMode, now: Timestamp) -> Context {
+        Context {
+            mode,
+            now,
+            failures_until_bad: self.failures_until_bad,
+            check_in_interval: self.later.check_in_interval,
+        }
+    }
+}
 
 /// Where committed entries go: `after` is the head before the first of them.
 pub trait Feed: Send + Sync + 'static {

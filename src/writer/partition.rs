@@ -3,15 +3,16 @@
 use super::ahead::Memory;
 use super::batch::{Batch, is_creation};
 use super::command::CommandError;
-use super::fold::{Folded, Ground};
+use super::fold::{Folded, Ground, Recording};
 use super::queue::Queued;
-use super::{Feed, MODE, WriterSettings};
-use crate::domain::{Context, LeadId};
-use crate::store::{Known, LeadWrite, Store, StoreError, WriteConnection, Written};
+use super::revival::{Chunk, ChunkOutcome, DecidedChunk, QueuedChunk};
+use super::{Feed, WriterSettings};
+use crate::domain::{LeadId, OutreachMode, Timestamp};
+use crate::store::{Advanced, Head, Known, LeadWrite, Modes, Store, StoreError, WriteConnection, Written};
 use metrics::{counter, histogram};
 use rand::RngExt;
 use rand::rngs::StdRng;
-use std::collections::HashSet;
+use std::collections::{HashMap, HashSet};
 use std::sync::Arc;
 use std::time::Duration;
 use tokio::sync::mpsc;
@@ -27,12 +28,14 @@ pub(super) struct PartitionWriter {
     stop: CancellationToken,
     connection: Option<Connected>,
     memory: Memory,
+    /// Commands taken since the last chunk of a revival.
+    beside: usize,
 }
 
-/// A connection, and the mode epoch that decisions are made under.
+/// A connection, and the modes that decisions are made under.
 struct Connected {
     connection: WriteConnection,
-    mode_epoch: i64,
+    modes: Modes,
 }
 
 /// The commands of one lead, by their places in the batch.
@@ -58,23 +61,34 @@ impl PartitionWriter {
         random: StdRng,
         stop: CancellationToken,
     ) -> Self {
-        Self { partition, store, settings, memory, feed, random, stop, connection: None }
+        Self { partition, store, settings, memory, feed, random, stop, connection: None, beside: 0 }
     }
 
-    /// Serves the queue until the stop.
-    pub(super) async fn run(mut self, mut queue: mpsc::Receiver<Queued>) {
+    /// Serves the queue until the stop. Commands and chunks of revivals take turns.
+    pub(super) async fn run(mut self, mut queue: mpsc::Receiver<Queued>, mut chunks: mpsc::Receiver<QueuedChunk>) {
         let mut taken = Vec::with_capacity(self.settings.batch);
         loop {
-            tokio::select! {
+            // After commands it is a chunk's turn, if one waits.
+            let waiting = if self.beside > 0 { chunks.try_recv().ok() } else { None };
+            let chunk = tokio::select! {
                 biased;
                 () = self.stop.cancelled() => break,
+                () = async {}, if waiting.is_some() => waiting,
                 count = queue.recv_many(&mut taken, self.settings.batch) => {
                     if count == 0 {
                         break;
                     }
-                    histogram!("lead_pipeline_batch_commands").record(count as f64);
-                    self.settle(Batch::new(taken.drain(..))).await;
+                    None
                 }
+                Some(chunk) = chunks.recv() => Some(chunk),
+            };
+            if let Some(QueuedChunk { chunk, reply }) = chunk {
+                reply.send(self.revive(chunk).await).ok();
+                self.beside = 0;
+            } else {
+                histogram!("lead_pipeline_batch_commands").record(taken.len() as f64);
+                self.beside += taken.len();
+                self.settle(Batch::new(taken.drain(..))).await;
             }
         }
         queue.close();
@@ -135,7 +149,11 @@ impl PartitionWriter {
         let mut groups = batch.by_lead();
         groups.truncate(most_leads);
         let fresh = self.read(&mut connected.connection, batch, &groups).await?;
-        let folds = self.fold(batch, groups, &fresh);
+        if fresh.known.mode_epoch.is_some_and(|epoch| epoch != connected.modes.epoch) {
+            // Some command may be answered without a write, which would compare it.
+            connected.modes = connected.connection.modes().await?;
+        }
+        let folds = self.fold(batch, groups, &fresh, &connected.modes);
         if !folds.is_empty() {
             self.write(&mut connected, batch, folds).await?;
         }
@@ -145,8 +163,8 @@ impl PartitionWriter {
 
     async fn connect(&self) -> Result<Connected, StoreError> {
         let mut connection = self.store.write_connection(self.partition).await?;
-        let mode_epoch = connection.mode_epoch().await?;
-        Ok(Connected { connection, mode_epoch })
+        let modes = connection.modes().await?;
+        Ok(Connected { connection, modes })
     }
 
     /// Reads the leads that can't be decided from memory, with a look for all requests on them.
@@ -177,15 +195,14 @@ impl PartitionWriter {
         !known || places.iter().any(|place| batch.pending[*place].fresh)
     }
 
-    fn fold(&mut self, batch: &mut Batch, groups: Vec<Group>, fresh: &Fresh) -> Vec<Folded> {
-        let context =
-            Context { mode: MODE, now: self.store.clock().now(), failures_until_bad: self.settings.failures_until_bad };
+    fn fold(&mut self, batch: &mut Batch, groups: Vec<Group>, fresh: &Fresh, modes: &Modes) -> Vec<Folded> {
+        let context = self.settings.context(OutreachMode::Blended, self.store.clock().now());
         let mut folds = Vec::with_capacity(groups.len());
         for (lead_id, places) in groups {
             let ground = if fresh.leads.contains(&lead_id) {
-                Ground { base: fresh.known.leads.get(&lead_id).cloned(), known: Some(&fresh.known), context }
+                Ground { base: fresh.known.leads.get(&lead_id).cloned(), known: Some(&fresh.known), modes, context }
             } else {
-                Ground { base: self.memory.get(&lead_id), known: None, context }
+                Ground { base: self.memory.get(&lead_id), known: None, modes, context }
             };
             folds.extend(ground.fold(batch, &places, || self.random.random()));
         }
@@ -208,7 +225,7 @@ impl PartitionWriter {
             }
             Ok(Written::EpochMoved) => {
                 Self::unsend(batch, &folds);
-                connected.mode_epoch = connected.connection.mode_epoch().await?;
+                connected.modes = connected.connection.modes().await?;
                 Ok(())
             }
             Ok(Written::Unreplicated) => {
@@ -243,11 +260,18 @@ impl PartitionWriter {
         }
     }
 
-    /// Sends the write. While it waits for another client's lock it looks now and then whether that client has fallen
-    /// silent in the middle of its own write; past all patience the connection is given up.
     async fn send(&self, connected: &mut Connected, writes: &[&LeadWrite]) -> Result<Written, StoreError> {
         let process = connected.connection.process();
-        let write = connected.connection.write(connected.mode_epoch, writes);
+        self.patiently(process, connected.connection.write(connected.modes.epoch, self.settings.later, writes)).await
+    }
+
+    /// Waits for a write. While it waits for another client's lock it looks now and then whether that client has fallen
+    /// silent in the middle of its own write; past all patience the connection is given up.
+    async fn patiently<T>(
+        &self,
+        process: i32,
+        write: impl Future<Output = Result<T, StoreError>>,
+    ) -> Result<T, StoreError> {
         tokio::pin!(write);
         let give_up = Instant::now() + self.settings.statement_patience;
         loop {
@@ -270,15 +294,17 @@ impl PartitionWriter {
         &mut self,
         batch: &mut Batch,
         folds: Vec<Folded>,
-        after: crate::store::Head,
-        recorded_at: crate::domain::Timestamp,
-        written: &HashSet<usize>,
+        after: Head,
+        recorded_at: Timestamp,
+        written: &HashMap<usize, Option<Timestamp>>,
     ) {
         let mut head = after;
         let mut committed = Vec::new();
+        let check_in_interval = self.settings.later.check_in_interval;
+        let mut recording = Recording { head: &mut head, recorded_at, check_in_interval, committed: &mut committed };
         for (place, folded) in folds.into_iter().enumerate() {
-            if written.contains(&place) {
-                let stored = folded.commit(batch, &mut head, recorded_at, &mut committed);
+            if let Some(follow_up) = written.get(&place) {
+                let stored = folded.commit(batch, &mut recording, *follow_up);
                 self.memory.put(stored);
             } else {
                 self.memory.forget(&folded.write.lead.id);
@@ -287,6 +313,39 @@ impl PartitionWriter {
         }
         counter!("lead_pipeline_entries_total").increment(committed.len() as u64);
         self.feed.committed(after, &committed);
+    }
+}
+
+impl PartitionWriter {
+    /// Writes a chunk of a revival.
+    async fn revive(&mut self, chunk: Chunk) -> ChunkOutcome {
+        let now = self.store.clock().now();
+        let decided = DecidedChunk::new(chunk, &self.settings, now, || self.random.random());
+        let result = async {
+            let mut connected = match self.connection.take() {
+                Some(connected) => connected,
+                None => self.connect().await?,
+            };
+            let process = connected.connection.process();
+            let advanced = self.patiently(process, decided.send(&mut connected.connection)).await?;
+            self.connection = Some(connected);
+            Ok::<_, StoreError>(advanced)
+        };
+        match result.await {
+            Ok(Advanced::Lost) => ChunkOutcome::Lost,
+            Ok(Advanced::Done { after, recorded_at, leads, whole }) => {
+                let written = decided.commit(after, recorded_at, &leads, whole);
+                written.leads.into_iter().for_each(|lead| self.memory.renew(lead));
+                counter!("lead_pipeline_entries_total").increment(written.committed.len() as u64);
+                self.feed.committed(written.after, &written.committed);
+                if written.whole { ChunkOutcome::Done { beside: self.beside } } else { ChunkOutcome::Again }
+            }
+            Err(error) => {
+                tracing::warn!(partition = self.partition, %error, "a chunk of a revival failed");
+                self.memory.clear();
+                ChunkOutcome::Failed
+            }
+        }
     }
 }
 

@@ -3,6 +3,7 @@
 use super::ahead::{Memory, ReadAhead};
 use super::command::{Answer, Command, CommandError};
 use super::partition::PartitionWriter;
+use super::revival::{Chunk, ChunkOutcome, QueuedChunk};
 use super::{Feed, WriterSettings};
 use crate::store::{Store, partition_of};
 use rand::rngs::StdRng;
@@ -74,6 +75,8 @@ impl Drop for AbandonOnDrop {
 #[derive(Debug)]
 struct Queue {
     commands: mpsc::Sender<Queued>,
+    /// Chunks of revivals, one at a time.
+    chunks: mpsc::Sender<QueuedChunk>,
     /// Half of the room: streams may wait for it, so the other half is there for calls, which don't.
     turns: Arc<Semaphore>,
 }
@@ -100,14 +103,15 @@ impl Writers {
             .map(|partition| {
                 let (sender, receiver) = mpsc::channel(settings.queue);
                 let (next, ready) = mpsc::channel(settings.batch);
+                let (chunks, chunks_ready) = mpsc::channel(1);
                 let memory = Memory::new(settings.cache);
                 let (store, stop, batch) = (store.clone(), stop.clone(), settings.batch);
                 let ahead = (memory.clone(), store.clone(), stop.clone());
                 let writer = PartitionWriter::new(partition, store, settings, memory, Arc::clone(feed), random(), stop);
-                tasks.spawn(writer.run(ready));
+                tasks.spawn(writer.run(ready, chunks_ready));
                 let (memory, store, stop) = ahead;
                 tasks.spawn(ReadAhead { partition, store, memory, batch, next, stop }.run(receiver));
-                Queue { commands: sender, turns: Arc::new(Semaphore::new(settings.queue.div_ceil(2))) }
+                Queue { commands: sender, chunks, turns: Arc::new(Semaphore::new(settings.queue.div_ceil(2))) }
             })
             .collect();
         (Self { queues, stop: stop.clone() }, tasks)
@@ -142,6 +146,16 @@ impl Writers {
             Ok(_) => Err(CommandError::Stopping),
             Err(_) => Err(CommandError::Unavailable),
         }
+    }
+
+    /// Hands the writer of the chunk's partition a chunk of a revival, which takes its turn with the commands.
+    pub async fn revive(&self, chunk: Chunk) -> ChunkOutcome {
+        let (reply, outcome) = oneshot::channel();
+        let queue = &self.queues[chunk.part.partition as usize];
+        if queue.chunks.send(QueuedChunk { chunk, reply }).await.is_err() {
+            return ChunkOutcome::Failed;
+        }
+        outcome.await.unwrap_or(ChunkOutcome::Failed)
     }
 
     fn prepare(&self, command: Command, deadline: Instant) -> Result<(&Queue, Queued, Submitted), CommandError> {

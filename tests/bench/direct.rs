@@ -5,11 +5,11 @@ use super::board::Measured;
 use super::pool::lead_id;
 use futures::future::join_all;
 use lead_pipeline::domain::{
-    Action, Actor, ActorId, ActorKind, AgentId, Channel, ContactPoint, Context, Creation, Lead, LeadId, OutreachMode,
-    Reason, RequestId, Timestamp, Trigger, create, decide,
+    Action, Actor, ActorId, ActorKind, Agenda, AgentId, Channel, ContactPoint, Context, Creation, Lead, LeadId,
+    OutreachMode, Reason, RequestId, Span, Timestamp, Trigger, create, decide,
 };
 use lead_pipeline::store::{
-    Base, Cause, ConnectSettings, LeadWrite, NewEntry, WriteConnection, Written, connect, partition_of,
+    Base, Cause, ConnectSettings, Entered, Later, LeadWrite, NewEntry, WriteConnection, Written, connect, partition_of,
 };
 use std::time::{Duration, Instant};
 use uuid::Uuid;
@@ -74,7 +74,7 @@ impl Direct {
             for batch in made {
                 let sent = Instant::now();
                 let writes: Vec<&LeadWrite> = batch.iter().collect();
-                match partition.connection.write(0, &writes).await {
+                match partition.connection.write(0, LATER, &writes).await {
                     Ok(Written::Done { leads, .. }) => assert_eq!(leads.len(), size, "every lead is written"),
                     other => panic!("a batch failed: {other:?}"),
                 }
@@ -104,12 +104,20 @@ impl Partition {
     }
 }
 
+/// What a decision leaves for later, as the server has it by default.
+const LATER: Later = Later { quiet_after: None, check_in_interval: Span(14 * 86_400_000_000) };
+
 fn moved((lead, tag): &mut (Lead, i64), number: u64) -> LeadWrite {
     let trigger = match lead.version % 2 {
         0 => Trigger::LeadReplied { channel: Some(Channel::Email) },
         _ => Trigger::WentQuiet,
     };
-    let context = Context { mode: OutreachMode::Blended, now: Timestamp(0), failures_until_bad: 3 };
+    let context = Context {
+        mode: OutreachMode::Blended,
+        now: Timestamp(0),
+        failures_until_bad: 3,
+        check_in_interval: LATER.check_in_interval,
+    };
     let decision = decide(lead, context, &Action::Trigger(trigger.clone())).expect("accepted");
     let base = Some(Base { version: lead.version, tag: *tag });
     *tag = 1_000_000_000 + number as i64;
@@ -128,7 +136,9 @@ fn moved((lead, tag): &mut (Lead, i64), number: u64) -> LeadWrite {
         digest: number.to_be_bytes().repeat(2).try_into().expect("16 bytes"),
         occurred_at: None,
         tag: *tag,
+        entered: Some(Entered::At(lead.stage_entered_at)),
     };
     lead.clone_from(&decision.lead);
-    LeadWrite { base, lead: decision.lead, stamps: decision.stamps, entries: vec![entry] }
+    let agenda = Agenda::UNCHANGED.then(&decision);
+    LeadWrite { base, lead: decision.lead, stamps: decision.stamps, agenda, entries: vec![entry] }
 }

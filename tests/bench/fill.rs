@@ -25,7 +25,10 @@ pub async fn fill(url: &str, leads: usize, partitions: i32) {
         where indrelid in ('leads'::regclass, 'entries'::regclass) and not indisprimary";
     let indexes: String = sqlx::query_scalar(indexes).fetch_one(&mut database.0).await.expect("indexes");
     // Made anew at the end: sooner than kept up row by row.
-    database.run("drop index leads_by_agent, entries_by_request, entries_by_lead").await;
+    let names = "select string_agg(indexrelid::regclass::text, ', ') from pg_index
+        where indrelid in ('leads'::regclass, 'entries'::regclass) and not indisprimary";
+    let names: String = sqlx::query_scalar(names).fetch_one(&mut database.0).await.expect("indexes");
+    database.run(&format!("drop index {names}")).await;
     let mut heads = vec![0; partitions as usize];
     for first in (0..leads).step_by(CHUNK) {
         copy(&mut database, first..(first + CHUNK).min(leads), &mut heads).await;

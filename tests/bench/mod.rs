@@ -9,6 +9,7 @@ mod fill;
 mod pgbench;
 mod pool;
 mod report;
+mod revival;
 
 use crate::campaign::stage::{Size, Stage};
 use crate::campaign::{fan_out, idle_watchers, latency};
@@ -37,6 +38,8 @@ struct Plan {
     partitions: &'static [i32],
     /// Batches of L, in changes.
     direct: usize,
+    /// Leads that are revived.
+    revived: usize,
 }
 
 const FULL: Plan = Plan {
@@ -45,11 +48,18 @@ const FULL: Plan = Plan {
     sizes: &[10_000, 1_000_000, 10_000_000],
     partitions: &[8, 16],
     direct: 200_000,
+    revived: 200_000,
 };
 
 /// Two minutes: enough to see a change that helps, without what takes long to fill.
-const QUICK: Plan =
-    Plan { rounds: 1, time: Duration::from_secs(2), sizes: &[1_000_000], partitions: &[], direct: 50_000 };
+const QUICK: Plan = Plan {
+    rounds: 1,
+    time: Duration::from_secs(2),
+    sizes: &[1_000_000],
+    partitions: &[],
+    direct: 50_000,
+    revived: 50_000,
+};
 
 /// Leads of the usual database.
 const LEADS: usize = 100_000;
@@ -164,6 +174,9 @@ async fn bench() {
         None
     };
 
+    let revived =
+        if board.wants("revive") { Some(revival::Revived::start(&postgres, plan.revived).await) } else { None };
+
     // The server begins with an empty memory, and Postgres with everything that it was filled with in its own.
     ours.target.stream(STREAMS.0, STREAMS.1, 2 * plan.time).await;
 
@@ -211,6 +224,9 @@ async fn bench() {
         }
         if let Some(stage) = &watched {
             watch(board, stage, time).await;
+        }
+        if let Some(revived) = &revived {
+            board.note("revive per_s", revived.run().await);
         }
     }
 

@@ -78,8 +78,7 @@ fn figures(board: &Board) -> Vec<(&'static str, Option<Spread>, &'static str)> {
         ("fanout_per_s", board.spread("fanout_50 per_s"), "at least 2,000,000"),
         ("replay_per_s", board.spread("replay per_s"), "at least 300,000"),
         ("idle_watcher_bytes", board.spread("idle_watcher bytes"), "at most 10,000"),
-        // Until there are revivals.
-        ("revive_per_s", None, ""),
+        ("revive_per_s", board.spread("revive per_s"), "at least 30,000"),
     ]
 }
 

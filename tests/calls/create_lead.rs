@@ -30,6 +30,7 @@ fn new_lead(lead_id: &str, lead: &Lead) -> Lead {
         last_outreach_at: None,
         last_reply_at: None,
         contact_failures: Some(ContactFailures::default()),
+        next_follow_up_at: None,
     }
 }
 
@@ -62,6 +63,7 @@ async fn a_lead_is_new_with_both_contact_points_by_default() {
         conversation_mode: ConversationMode::FirstTouch.into(),
         dead_reason: DeadReason::Unspecified.into(),
         stage_kind: StageKind::Active.into(),
+        revival_id: String::new(),
     };
     assert_eq!(*change, expected);
     assert_eq!(history(&mut server.client(), "lead-1").await, vec![expected]);

@@ -8,6 +8,7 @@ mod describe_pipeline;
 mod explain_lead;
 mod get_lead;
 mod list_leads;
+mod list_leads_by_time;
 mod list_stage_changes;
 mod list_watchers;
 mod override_stage;

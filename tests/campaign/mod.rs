@@ -4,11 +4,14 @@
 
 pub mod fan_out;
 mod figures;
+mod follow_ups;
 mod foreign_transaction;
 pub mod idle_watchers;
 pub mod latency;
+mod lists;
 mod load;
 mod restarts;
+mod revivals;
 mod snapshot;
 pub mod stage;
 mod stalled_readers;

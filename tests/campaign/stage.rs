@@ -46,7 +46,7 @@ pub struct Stage {
     pub next: Arc<AtomicU64>,
     /// What each write gives as its reason: in a small scenario so much that a reader's windows fill soon.
     pub reason: String,
-    _postgres: Option<(EmbeddedPostgres, Folder)>,
+    pub _postgres: Option<(EmbeddedPostgres, Folder)>,
 }
 
 /// Agents of the leads.

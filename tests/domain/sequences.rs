@@ -2,7 +2,7 @@
 
 use lead_pipeline::domain::{
     Action, AttemptFailure, Channel, ContactPoint, Context, DeadReason, Decision, Evidence, Lead, Meeting, Outcome,
-    OutreachMode, Override, Refusal, Stage, Step, Timestamp, Trigger, create, decide, transitions,
+    OutreachMode, Override, Refusal, Span, Stage, Step, Timestamp, Trigger, create, decide, transitions,
 };
 use proptest::prelude::*;
 use proptest::sample::select;
@@ -65,7 +65,7 @@ fn run(
     let mut now = 0;
     for (action, mode, later) in commands {
         now += later;
-        let context = Context { mode: *mode, now: Timestamp(now), failures_until_bad: 3 };
+        let context = Context { mode: *mode, now: Timestamp(now), failures_until_bad: 3, check_in_interval: Span(7) };
         let result = decide(&lead, context, action);
         check(&lead, context, action, &result);
         if let Ok(decision) = result {

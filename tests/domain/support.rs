@@ -2,7 +2,7 @@
 
 use lead_pipeline::domain::{
     AgentId, AttemptFailure, Channel, ContactPoint, Context, Creation, Lead, LeadId, Meeting, MeetingId, OutreachMode,
-    Stage, Timestamp, create,
+    Span, Stage, Timestamp, create,
 };
 
 /// A new lead with these contact points.
@@ -33,7 +33,7 @@ pub fn meeting(id: &str, starts_at: i64, ends_at: i64) -> Meeting {
 pub const NOW: Timestamp = Timestamp(1_000);
 
 pub const fn context(mode: OutreachMode) -> Context {
-    Context { mode, now: NOW, failures_until_bad: 3 }
+    Context { mode, now: NOW, failures_until_bad: 3, check_in_interval: Span(1_000_000) }
 }
 
 /// Every channel with every failure that it can have.

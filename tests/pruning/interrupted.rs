@@ -33,13 +33,17 @@ async fn killed_in_the_middle_it_is_run_again() {
         let kept = entries(url).await;
         let run = start(&["--database-url", url, "--before", &before, "--yes", "--chunk=1"]);
         eventually("some of it to be pruned", async || (entries(url).await < kept).then_some(())).await;
+        let session = "select coalesce(max(pid), 0) from pg_stat_activity where datname = current_database()
+                       and query like '-- One chunk of a prune%' and pid <> pg_backend_pid()";
+        let mut looker = server.database().await;
+        let session =
+            eventually("its session", async || Some(looker.number(session).await).filter(|session| *session > 0)).await;
         run.send(Signal::KILL);
         assert_eq!(run.ended().await.code, None, "killed");
         database.unlock().await;
         // Its session ends with the statement that was under way.
-        let sessions = "select count(*) from pg_stat_activity where datname = current_database()
-                        and query like '%pruned_requests%' and state = 'active' and pid <> pg_backend_pid()";
-        eventually("its session to end", async || (database.number(sessions).await == 0).then_some(())).await;
+        let sessions = format!("select count(*) from pg_stat_activity where pid = {session}");
+        eventually("its session to end", async || (database.number(&sessions).await == 0).then_some(())).await;
         let kept = entries(url).await;
         assert!(kept > 0, "it was killed in the middle");
         assert_eq!(check(url).await, Sound { leads: 40, entries: kept });

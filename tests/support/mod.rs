@@ -4,6 +4,7 @@ pub mod checker;
 pub mod cluster;
 pub mod command;
 pub mod errors;
+pub mod exhausted;
 pub mod folder;
 pub mod follower;
 pub mod load;

@@ -27,9 +27,15 @@ pub struct Ended {
 impl Process {
     /// Starts the program; it may not serve yet.
     pub fn spawn(url: &str, flags: &[&str]) -> Self {
+        Self::spawn_with(url, flags, &[])
+    }
+
+    /// The same with variables in its environment.
+    pub fn spawn_with(url: &str, flags: &[&str], variables: &[(&str, &str)]) -> Self {
         let mut child = Command::new(env!("CARGO_BIN_EXE_lead-pipeline"))
             .args(["serve", "--http-listen=127.0.0.1:0", "--database-url", url])
             .args(flags)
+            .envs(variables.iter().copied())
             .stdin(Stdio::null())
             .stdout(Stdio::piped())
             .stderr(Stdio::piped())

@@ -123,6 +123,16 @@ impl Database {
         sqlx::query_scalar(AssertSqlSafe(query)).fetch_one(&mut self.0).await.expect("a number")
     }
 
+    /// Moves the pipeline's time on, for every server of this database.
+    pub async fn move_time(&mut self, seconds: i64) {
+        self.run(&format!("update pipeline set time_offset = time_offset + interval '{seconds} seconds'")).await;
+    }
+
+    /// The pipeline's time, in seconds since 1970.
+    pub async fn time(&mut self) -> i64 {
+        self.number("select extract(epoch from clock_timestamp() + time_offset) from pipeline").await
+    }
+
     /// Locks the head row of a lead's partition, so that no write of the partition goes on; until `unlock`.
     pub async fn lock_partition_of(&mut self, lead_id: &str) {
         let partitions = i32::try_from(self.number("select partitions from pipeline").await).expect("few partitions");

@@ -21,10 +21,16 @@ const BUGS: [Bug; 17] = [
     ),
     (
         "two entries of a lead are swapped",
+        // Not of one write: those have the same time.
         "create temp table swapped as
-             select position as one, lead(position) over (order by version) as other from entries
-             where partition = 0 and lead_id = (select min(lead_id) from leads where partition = 0)
-             order by version limit 1 offset 2;
+             select one, other from (
+                 select position as one, version, recorded_at, lead(position) over by_version as other,
+                     lead(recorded_at) over by_version as later
+                 from entries
+                 where partition = 0 and lead_id = (select min(lead_id) from leads where partition = 0)
+                 window by_version as (order by version)
+             ) as pair
+             where version > 1 and later > recorded_at order by version limit 1;
          update entries set position = -one from swapped where partition = 0 and position = one;
          update entries set position = one from swapped where partition = 0 and position = other;
          update entries set position = other from swapped where partition = 0 and position = -one",

@@ -5,6 +5,7 @@ mod history_bugs;
 mod program;
 mod pruned;
 mod scene;
+mod time_bugs;
 
 use lead_pipeline::admin::verify::{Kind, Report, verify};
 use lead_pipeline::record::Line;

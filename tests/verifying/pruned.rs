@@ -6,7 +6,7 @@ use crate::support::server::Database;
 use lead_pipeline::admin::verify::Kind;
 
 /// Prunes half of a partition, as the contract has it.
-const PRUNE: &str = "
+pub const PRUNE: &str = "
     update heads set floor = entries.position, floor_tag = entries.tag from entries
     where heads.partition = 0 and entries.partition = 0 and entries.position = heads.position / 2;
     insert into pruned_requests

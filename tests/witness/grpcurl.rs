@@ -6,7 +6,7 @@ use serde_json::{Value, json};
 use std::path::PathBuf;
 use std::process::Stdio;
 use tokio::io::AsyncReadExt;
-use tokio::process::Command;
+use tokio::process::{Child, ChildStdout, Command};
 
 const SERVICE: &str = "leadpipeline.v1.LeadPipeline";
 /// grpcurl's exit code for a status is 64 and the status's number.
@@ -126,6 +126,20 @@ async fn errors_tell_a_person_what_is_wrong() {
     empty.failed(3, "InvalidArgument", &["INVALID_REQUEST", "lead_id", "trigger"]);
 }
 
+/// A watch from the beginning of anna's changes, and what it prints.
+fn watch(address: &str) -> (Child, ChildStdout) {
+    let request = json!({ "beginning": {}, "filter": { "agent_ids": ["anna"] } }).to_string();
+    let mut watch = Command::new(program())
+        .args(["-plaintext", "-max-time", "60", "-d", &request, address, &format!("{SERVICE}/WatchStageChanges")])
+        .stdout(Stdio::piped())
+        .stderr(Stdio::null())
+        .kill_on_drop(true)
+        .spawn()
+        .unwrap_or_else(|error| panic!("{}", missing("grpcurl", &error)));
+    let printed = watch.stdout.take().expect("its output is piped");
+    (watch, printed)
+}
+
 #[tokio::test(flavor = "multi_thread")]
 async fn a_watch_prints_what_happens() {
     if skipped() {
@@ -134,21 +148,50 @@ async fn a_watch_prints_what_happens() {
     let server = server().await;
     let address = server.address();
     call(&address, "CreateLead", &json!({ "lead_id": "lead-1", "agent_id": "anna" })).await.response();
-    let request = json!({ "beginning": {}, "filter": { "agent_ids": ["anna"] } }).to_string();
-    let mut watch = Command::new(program())
-        .args(["-plaintext", "-max-time", "60", "-d", &request, &address, &format!("{SERVICE}/WatchStageChanges")])
-        .stdout(Stdio::piped())
-        .stderr(Stdio::null())
-        .kill_on_drop(true)
-        .spawn()
-        .unwrap_or_else(|error| panic!("{}", missing("grpcurl", &error)));
-    let mut printed = watch.stdout.take().expect("its output is piped");
+    let (_watch, mut printed) = watch(&address);
     let mut text = String::new();
     until(&mut printed, &mut text, "STAGE_NEW").await;
     let sent = json!({ "lead_id": "lead-1", "trigger": { "message_sent": {} } });
     call(&address, "ApplyTrigger", &sent).await.response();
     until(&mut printed, &mut text, "STAGE_CONTACTED").await;
     assert!(text.contains("\"cursor\""), "{text}");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_revival_is_told_and_seen_and_its_follow_up_worked() {
+    if skipped() {
+        return;
+    }
+    let server = server().await;
+    let address = server.address();
+    call(&address, "CreateLead", &json!({ "lead_id": "lead-1", "agent_id": "anna" })).await.response();
+    let narrow = json!({ "agent_id": "anna", "outreach_mode": "OUTREACH_MODE_SMS_ONLY" });
+    assert_eq!(call(&address, "ReviveForMode", &narrow).await.code, 0);
+    let used_up = json!({ "lead_id": "lead-1", "trigger": { "channel_used_up": { "channel": "CHANNEL_SMS" } } });
+    assert_eq!(call(&address, "ApplyTrigger", &used_up).await.response()["lead"]["stage"], "STAGE_EXHAUSTED");
+    let (_watch, mut printed) = watch(&address);
+    let mut text = String::new();
+    until(&mut printed, &mut text, "STAGE_EXHAUSTED").await;
+    let blended = json!({ "agent_id": "anna", "outreach_mode": "OUTREACH_MODE_BLENDED" });
+    let told = call(&address, "ReviveForMode", &blended).await;
+    assert_eq!(told.code, 0, "{}", told.err);
+    let told: Vec<Value> =
+        serde_json::Deserializer::from_str(&told.out).into_iter().map(|one| one.expect("JSON")).collect();
+    let last = &told.last().expect("a summary")["revival"];
+    assert_eq!((&last["state"], &last["revived"]), (&json!("REVIVAL_STATE_FINISHED"), &json!("1")));
+    let revival_id = last["revivalId"].as_str().expect("an id");
+    until(&mut printed, &mut text, &format!("\"revivalId\": \"{revival_id}\"")).await;
+    let read = call(&address, "GetRevival", &json!({ "revival_id": revival_id })).await.response();
+    assert_eq!(&read["revival"], last);
+    let leased = call(&address, "LeaseFollowUps", &json!({ "agent_id": "anna" })).await.response();
+    let leased = &leased["followUps"][0];
+    assert_eq!(leased["lead"]["leadId"], "lead-1");
+    let done = json!({ "follow_up_id": leased["followUpId"], "lease_token": leased["leaseToken"] });
+    call(&address, "CompleteFollowUp", &done).await.response();
+    let lost = json!({ "follow_up_id": leased["followUpId"], "lease_token": revival_id });
+    call(&address, "CompleteFollowUp", &lost).await.failed(10, "Aborted", &["LEASE_LOST", "follow_up_id"]);
+    let funnel = call(&address, "GetFunnel", &json!({ "agent_id": "anna" })).await.response();
+    assert_eq!(funnel["stages"][1]["leads"], "1", "{funnel}");
 }
 
 /// Reads until the text has a word. The stream ends by itself in a minute.

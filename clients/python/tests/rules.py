@@ -257,6 +257,67 @@ def reads_are_judged_alike(bench):
 
 
 @check
+def reads_of_agents_and_revivals_are_judged_alike(bench):
+    stub, agent = bench.stub, f"{NAME}:agent"
+    stub.CreateLead(pb.CreateLeadRequest(lead_id=f"{NAME}:of-agent", agent_id=agent), timeout=PATIENCE)
+    bench.compare(stub.GetAgent, [pb.GetAgentRequest(agent_id=id_) for id_ in [agent, *IDS, *BAD_IDS]])
+    bench.compare(stub.ListAgents, [pb.ListAgentsRequest(page_size=size) for size in SIZES])
+    requests = [pb.GetRevivalRequest(revival_id=id_) for id_ in REQUEST_IDS]
+    bench.compare(stub.GetRevival, requests)
+    requests = [pb.ListRevivalsRequest(page_size=size) for size in SIZES]
+    requests += [pb.ListRevivalsRequest(agent_id=id_) for id_ in IDS + BAD_IDS]
+    bench.compare(stub.ListRevivals, requests)
+
+
+@check
+def revive_for_mode_is_judged_alike(bench):
+    def revive(**fields):
+        return pb.ReviveForModeRequest(**{"agent_id": f"{NAME}:revived:{next(NUMBERS)}", "outreach_mode": 4, **fields})
+
+    requests = [pb.ReviveForModeRequest(), revive(), revive(validate_only=True)]
+    requests += [revive(agent_id=id_, validate_only=True) for id_ in IDS + BAD_IDS]
+    requests += [revive(outreach_mode=number) for number in NUMBERS_OF_ENUMS]
+    requests += [revive(request_id=id_) for id_ in REQUEST_IDS]
+    requests += [revive(actor=actor) for actor in ACTORS]
+    bench.compare(bench.stub.ReviveForMode, requests, streams=True)
+
+
+@check
+def follow_ups_are_judged_alike(bench):
+    def span(seconds, nanos=0):
+        return duration_pb2.Duration(seconds=seconds, nanos=nanos)
+
+    requests = [pb.LeaseFollowUpsRequest(max_follow_ups=size) for size in SIZES]
+    requests += [pb.LeaseFollowUpsRequest(agent_id=id_) for id_ in IDS + BAD_IDS]
+    leases = [span(1), span(1, 1), span(86_400), span(86_400, 1000), span(0, 999_999_999), span(0), span(-1)]
+    requests += [pb.LeaseFollowUpsRequest(lease_duration=lease) for lease in leases]
+    requests += [pb.LeaseFollowUpsRequest(wait=wait) for wait in (span(0), span(0, 1), span(-1), span(0, -1))]
+    bench.compare(bench.stub.LeaseFollowUps, requests)
+    token = new_id()
+    ids = [f"{id_}/{number}" for id_ in IDS + BAD_IDS for number in ("1", "999999999")]
+    ids += [
+        f"a/{number}" for number in ("", "0", "01", "+1", "-1", "1\n", "1/1", "2147483648", "9999999999", "x", "１")
+    ]
+    requests = [pb.CompleteFollowUpRequest(follow_up_id=id_, lease_token=token) for id_ in ids]
+    requests += [pb.CompleteFollowUpRequest(follow_up_id="a/1", lease_token=id_) for id_ in REQUEST_IDS]
+    bench.compare(bench.stub.CompleteFollowUp, requests)
+
+
+@check
+def filters_by_time_are_judged_alike(bench):
+    spans = [(0, 0), (0, 1), (3600, 0), (-1, 0), (0, -1)]
+    requests = [
+        pb.ListLeadsRequest(**{field: duration_pb2.Duration(seconds=seconds, nanos=nanos)})
+        for field in ("min_time_in_stage", "max_time_in_stage")
+        for seconds, nanos in spans
+    ]
+    bench.compare(bench.stub.ListLeads, requests)
+    requests = [pb.GetFunnelRequest(agent_id=id_) for id_ in IDS + BAD_IDS]
+    requests += [pb.GetFunnelRequest(start_at=at(-60)), pb.GetFunnelRequest(start_at=at(-60), end_at=at(0))]
+    bench.compare(bench.stub.GetFunnel, requests)
+
+
+@check
 def a_watch_is_judged_alike(bench):
     def watch(**filter_):
         return pb.WatchStageChangesRequest(filter=pb.WatchFilter(**filter_))

@@ -17,6 +17,10 @@ ABSENT, OPEN, USED_UP, BAD = (
 PERSON = lead_pb2.Actor(kind=lead_pb2.ACTOR_KIND_PERSON, id="mia@sales")
 NOBODY = "00000000-0000-4000-8000-000000000000"
 
+# What the leads of this run are for: each has an agent of its own.
+PARTS = ["table", "journey", "pages", "crowd", "batch", "revived", "retried", "dry", "unset", "leased", "returned"]
+PARTS += ["nurtured", "met", "counted", "timed"]
+
 STAGES = lead_pb2.Stage.keys()[1:]
 ENDS = ["STAGE_WON", "STAGE_LOST", "STAGE_BAD_PHONE", "STAGE_BAD_CONTACT", "STAGE_MOVED_COMPANY"]
 TRIGGERS = [field.name for field in trigger_pb2.Trigger.DESCRIPTOR.oneofs_by_name["kind"].fields]
@@ -76,7 +80,7 @@ class Pipeline:
         grpc.channel_ready_future(self.channel).result(timeout=PATIENCE)
         self.stub = LeadPipelineStub(self.channel)
         self.name = "witness-" + new_id()[:8]
-        self.agents = [f"{self.name}.{part}" for part in ("table", "journey", "pages", "crowd", "batch")]
+        self.agents = [f"{self.name}.{part}" for part in PARTS]
         self.leads = []
         # Every entry there is, and the changes of this run's agents, from the beginning.
         self.all = Watcher(self.stub, pb.WatchStageChangesRequest(beginning={}, include_unchanged=True), complete=True)

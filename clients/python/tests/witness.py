@@ -12,6 +12,7 @@ sys.path.insert(0, str(pathlib.Path(__file__).resolve().parents[1]))
 import describing  # noqa: F401, I001
 import deciding  # noqa: F401
 import promising  # noqa: F401
+import working  # noqa: F401
 import reading  # noqa: F401
 from outside import address_from_arguments, run
 from subject import Pipeline

@@ -11,6 +11,9 @@ use std::sync::atomic::{AtomicU8, Ordering};
 use std::time::Instant;
 use tokio::signal::unix::{SignalKind, signal};
 
+/// Entries that are summed up for the funnel in one statement, about.
+const SUMMED: i64 = 100_000;
+
 /// Whether a person or the system wants an end.
 pub struct Stop(Arc<AtomicU8>);
 
@@ -98,8 +101,26 @@ impl Work {
         (Done { entries, seconds: began.elapsed().as_secs_f64(), complete: result.is_ok() }, result)
     }
 
+    /// Sums up the funnel through the end of a stretch, which is about to go.
+    async fn sum_funnel(&mut self, stretch: Stretch) -> Result<(), PruneError> {
+        let Stretch { partition, floor, through } = stretch;
+        // The server has summed nearly all of it; if it hasn't, no statement takes long.
+        let mut position = floor + SUMMED;
+        while position < through {
+            self.stop.check()?;
+            self.pruner.sum_funnel(partition, position, SUMMED).await?;
+            position += SUMMED;
+        }
+        self.stop.check()?;
+        self.pruner.sum_funnel(partition, through, 1).await?;
+        Ok(())
+    }
+
     async fn prune_stretch(&mut self, stretch: Stretch, bar: &ProgressBar) -> Result<(), PruneError> {
         let mut floor = stretch.floor;
+        if floor < stretch.through {
+            self.sum_funnel(stretch).await?;
+        }
         while floor < stretch.through {
             self.stop.check()?;
             let pruned = self.pruner.prune(stretch, self.chunk).await?;

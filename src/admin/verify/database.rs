@@ -3,10 +3,14 @@
 
 use super::finding::{Kind, Report};
 use super::fold::{Fold, Rules, place};
-use super::readable;
+use super::past::Past;
+use super::revivals::{self, Agents};
+use super::sums::Sums;
+use super::{readable, times};
 use crate::domain::{Lead, LeadId};
-use crate::store::{Audit, AuditHead, Entry, Histories, Mark, StoreError, StoredLead};
-use std::collections::VecDeque;
+use crate::store::{Audit, AuditHead, AuditPart, AuditState, Entry, Histories, Mark, StoreError, StoredLead};
+use std::collections::{HashMap, VecDeque};
+use uuid::Uuid;
 
 /// Rows of one read.
 const PAGE: i64 = 1000;
@@ -14,9 +18,9 @@ const PAGE: i64 = 1000;
 /// Findings of one kind that one statement brings: the first ones tell enough.
 const FEW: i64 = 20;
 
-/// Checks every partition, and returns their heads.
-pub async fn check(audit: &mut Audit, rules: Rules, report: &mut Report) -> Result<Vec<AuditHead>, StoreError> {
-    let heads = audit.heads().await?;
+/// Checks every partition, and returns them.
+pub async fn check(audit: &mut Audit, rules: Rules, report: &mut Report) -> Result<Vec<Past>, StoreError> {
+    let AuditState { heads, agents, revivals, modes, parts } = audit.state().await?;
     let numbers: Vec<i32> = heads.iter().map(|head| head.partition).collect();
     if !numbers.iter().copied().eq(0..audit.partitions()) {
         let expected = format!("partitions 0 to {}", audit.partitions() - 1);
@@ -26,23 +30,33 @@ pub async fn check(audit: &mut Audit, rules: Rules, report: &mut Report) -> Resu
     if outside > 0 {
         report.add(Kind::Misplaced, "entries and leads", "none outside of the partitions", outside);
     }
-    for head in &heads {
+    let parts: Vec<AuditPart> = parts.into_iter().filter_map(|part| readable(part, report)).collect();
+    let past = |head: AuditHead| {
+        let here = parts.iter().filter(|part| part.partition == head.partition);
+        Past { head, parts: here.cloned().collect() }
+    };
+    let partitions: Vec<Past> = heads.into_iter().map(past).collect();
+    Agents::new(agents, revivals, modes, report).check(audit, &partitions, report);
+    for past in &partitions {
         report.counts.partitions += 1;
-        check_head(head, report);
-        Log::new(*head).check(audit, report).await?;
-        check_requests(audit, head, report).await?;
-        Leads { head: *head, rules, waiting: VecDeque::new() }.check(audit, report).await?;
+        check_head(past, report);
+        let revived = Log::new(past.head, Sums::read(audit, past).await?).check(audit, report).await?;
+        revivals::check_counts(past, &revived, report);
+        check_requests(audit, &past.head, report).await?;
+        times::check(audit, &past.head, report).await?;
+        Leads { past, rules, waiting: VecDeque::new() }.check(audit, report).await?;
     }
-    Ok(heads)
+    Ok(partitions)
 }
 
-/// The head row is the last entry, or the last one that was pruned.
-fn check_head(row: &AuditHead, report: &mut Report) {
+/// The head row is the last entry, or the last one that was pruned. An agent that is given a mode may move its time on.
+fn check_head(past: &Past, report: &mut Report) {
+    let row = &past.head;
     let place = format!("partition {}, head", row.partition);
     let (last, at) = row.last.map_or((row.floor, None), |(last, at)| (last, Some(at)));
     if last != row.head {
         report.add(Kind::HeadDiffers, &place, mark(last), mark(row.head));
-    } else if at.is_some_and(|at| at != row.recorded_at) {
+    } else if at.is_some_and(|at| row.recorded_at < at || row.recorded_at > at && !past.got_mode_at(row.recorded_at)) {
         report.add(Kind::HeadDiffers, &place, format_args!("time {at:?}"), format_args!("{:?}", row.recorded_at));
     }
 }
@@ -72,19 +86,30 @@ fn check_place(audit: &Audit, partition: i32, lead_id: &LeadId, report: &mut Rep
     }
 }
 
+/// How many entries each revival has.
+pub type Revived = HashMap<Uuid, i64>;
+
 /// A partition's log.
 struct Log {
     head: AuditHead,
     position: i64,
     last: Option<Entry>,
+    revived: Revived,
+    sums: Sums,
 }
 
 impl Log {
-    const fn new(head: AuditHead) -> Self {
-        Self { head, position: head.floor.position, last: None }
+    fn new(head: AuditHead, sums: Sums) -> Self {
+        Self { head, position: head.floor.position, last: None, revived: Revived::new(), sums }
     }
 
-    async fn check(mut self, audit: &mut Audit, report: &mut Report) -> Result<(), StoreError> {
+    async fn check(mut self, audit: &mut Audit, report: &mut Report) -> Result<Revived, StoreError> {
+        self.read(audit, report).await?;
+        self.sums.finish(self.head.head.position, report);
+        Ok(self.revived)
+    }
+
+    async fn read(&mut self, audit: &mut Audit, report: &mut Report) -> Result<(), StoreError> {
         let end = self.head.head.position;
         while self.position < end {
             let page = audit.log(self.head.partition, self.position, PAGE).await?;
@@ -117,29 +142,33 @@ impl Log {
             report.add(Kind::TimeReversed, place(), format_args!("{before:?} or later"), format_args!("{at:?}"));
         }
         check_place(audit, entry.partition, &entry.lead_id, report);
+        self.sums.push(&entry, report);
+        if let Some(revival_id) = entry.revival_id() {
+            *self.revived.entry(revival_id).or_default() += 1;
+        }
         self.position = entry.position;
         self.last = Some(entry);
     }
 }
 
 /// A partition's leads, merged with their histories.
-struct Leads {
-    head: AuditHead,
+struct Leads<'a> {
+    past: &'a Past,
     rules: Rules,
     /// Leads that were read and whose history wasn't, in order.
     waiting: VecDeque<StoredLead>,
 }
 
-impl Leads {
+impl Leads<'_> {
     async fn check(mut self, audit: &mut Audit, report: &mut Report) -> Result<(), StoreError> {
         let mut after = String::new();
         loop {
-            let page = audit.leads(self.head.partition, &after, PAGE).await?;
+            let page = audit.leads(self.past.head.partition, &after, PAGE).await?;
             let last_page = page.len() < PAGE as usize;
             for lead in page {
                 if let Some(stored) = readable(lead, report) {
                     report.counts.leads += 1;
-                    check_place(audit, self.head.partition, &stored.lead.id, report);
+                    check_place(audit, self.past.head.partition, &stored.lead.id, report);
                     self.waiting.push_back(stored);
                 }
             }
@@ -162,11 +191,11 @@ impl Leads {
         let mut fold = Fold::new(self.rules);
         loop {
             let wanted = Histories {
-                partition: self.head.partition,
+                partition: self.past.head.partition,
                 after: (&key.0, key.1),
                 through,
                 only: None,
-                head: self.head.head.position,
+                head: self.past.head.head.position,
             };
             let page = audit.histories(wanted, PAGE).await?;
             let last_page = page.len() < PAGE as usize;
@@ -178,7 +207,7 @@ impl Leads {
                     self.settle(audit, done, report).await?;
                 }
                 key = (entry.lead_id.to_string(), entry.version);
-                fold.push(entry, self.head.floor.position > 0, report);
+                fold.push(entry, self.past, report);
             }
             if last_page {
                 break;
@@ -193,7 +222,7 @@ impl Leads {
 
     /// A lead's history has ended: its row must be what it makes of it.
     async fn settle(&mut self, audit: &mut Audit, mut fold: Fold, report: &mut Report) -> Result<(), StoreError> {
-        fold.finish(report);
+        fold.finish(self.past, report);
         let Some(last) = fold.last() else { return Ok(()) };
         while let Some(stored) = self.waiting.pop_front_if(|stored| stored.lead.id < last.lead_id) {
             self.check_bare(audit, &stored.lead, report).await?;
@@ -210,6 +239,8 @@ impl Leads {
             return self.check_stands(audit, &stored.lead.id, Some(last), report).await;
         };
         report.counts.folded += 1;
+        times::check_follow_up(folded, &stored.lead, report);
+        let folded = &Lead { next_follow_up_at: stored.lead.next_follow_up_at, ..folded.clone() };
         if *folded != stored.lead {
             report.add(Kind::LeadDiffers, place(last), format_args!("{folded:?}"), format_args!("{:?}", stored.lead));
         }
@@ -223,8 +254,8 @@ impl Leads {
         last: Option<&Entry>,
         report: &mut Report,
     ) -> Result<(), StoreError> {
-        if !audit.stands(self.head.partition, lead_id).await? {
-            let place = format!("lead {lead_id} (partition {})", self.head.partition);
+        if !audit.stands(self.past.head.partition, lead_id).await? {
+            let place = format!("lead {lead_id} (partition {})", self.past.head.partition);
             let found = last.map_or("no entry".to_owned(), |last| {
                 format!("version {}, tag {}, {} as its last entry", last.version, last.tag, last.to)
             });
@@ -235,18 +266,18 @@ impl Leads {
 
     /// A lead without an entry that was looked at: all were pruned, or it was created since the head was read.
     async fn check_bare(&self, audit: &mut Audit, lead: &Lead, report: &mut Report) -> Result<(), StoreError> {
-        if self.head.floor.position > 0 {
+        if self.past.pruned() {
             return self.check_stands(audit, &lead.id, None, report).await;
         }
         let wanted = Histories {
-            partition: self.head.partition,
+            partition: self.past.head.partition,
             after: ("", 0),
             through: None,
             only: Some(&[lead.id.to_string()]),
             head: i64::MAX,
         };
         if audit.histories(wanted, 1).await?.is_empty() {
-            let place = format!("lead {} (partition {})", lead.id, self.head.partition);
+            let place = format!("lead {} (partition {})", lead.id, self.past.head.partition);
             report.add(Kind::LeadDiffers, place, "a history", format_args!("none, and version {}", lead.version));
         }
         Ok(())

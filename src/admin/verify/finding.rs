@@ -41,6 +41,20 @@ kinds! {
     TwoEffects = "two_effects";
     /// An entry isn't what the rules make of the lead before it.
     RuleBroken = "rule_broken";
+    /// A revival has passed over a lead that it was about.
+    LeftBehind = "left_behind";
+    /// A lead has a follow-up that it mustn't have, or none, or at another time.
+    FollowUpBroken = "follow_up_broken";
+    /// A lead has a timer that it mustn't have, or none, or too late.
+    TimerBroken = "timer_broken";
+    /// An entry tells another time for when the visit of a stage began that it ends.
+    VisitDiffers = "visit_differs";
+    /// A revival's counts aren't those of its entries, or don't add up.
+    RevivalDiffers = "revival_differs";
+    /// An agent's mode isn't that of its last revival, or not in every partition.
+    ModeDiffers = "mode_differs";
+    /// A sum of the funnel isn't that of the log.
+    FunnelDiffers = "funnel_differs";
     /// A lead or an entry stands where it isn't looked for.
     Misplaced = "misplaced";
     /// A value that no version of the service writes.

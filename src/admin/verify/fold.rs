@@ -2,11 +2,14 @@
 //! of the lead.
 
 use super::finding::{Kind, Report};
+use super::past::Past;
 use crate::domain::{
-    Action, Context, Creation, Decision, Lead, OutreachMode, Override, Stage, Step, Timestamp, create, decide,
+    Action, Context, Creation, Decision, Lead, OutreachMode, Override, Span, Stage, Step, Timestamp, create, decide,
+    revive,
 };
-use crate::store::{Cause, Entry};
+use crate::store::{Cause, Entry, revival_request};
 use std::collections::VecDeque;
+use uuid::Uuid;
 
 /// How the server that decided was set.
 #[derive(Clone, Copy, Debug)]
@@ -41,14 +44,15 @@ impl Fold {
         self.lead.as_ref()
     }
 
-    /// Takes the next entry. `pruned` says that the history may begin with a later version than 1.
-    pub fn push(&mut self, entry: Entry, pruned: bool, report: &mut Report) {
+    /// Takes the next entry.
+    pub fn push(&mut self, entry: Entry, past: &Past, report: &mut Report) {
         let whole = match &self.last {
-            None => begins(&entry, pruned, report),
+            None => begins(&entry, past.pruned(), report),
             Some(last) => follows(last, &entry, report),
         };
         if whole {
-            self.decide(&entry, report);
+            self.check_left(entry.recorded_at, past, report);
+            self.decide(&entry, past, report);
         } else {
             self.lead = None;
         }
@@ -56,7 +60,7 @@ impl Fold {
     }
 
     /// Decides what the entry was caused by, and compares. A history that isn't whole is passed over.
-    fn decide(&mut self, entry: &Entry, report: &mut Report) {
+    fn decide(&mut self, entry: &Entry, past: &Past, report: &mut Report) {
         if let Some(step) = self.due.pop_front() {
             return self.compare(step, entry, report);
         }
@@ -64,14 +68,15 @@ impl Fold {
         if !known {
             return;
         }
-        match decided(self.lead.as_ref(), entry, self.rules) {
-            Ok(decision) => {
+        match self.decided(entry, past) {
+            Ok(Some(decision)) => {
                 self.due = decision.steps.iter().copied().collect();
                 self.lead = Some(stamped(decision, entry.recorded_at));
                 if let Some(step) = self.due.pop_front() {
                     self.compare(step, entry, report);
                 }
             }
+            Ok(None) => self.lead = None,
             Err(refused) => {
                 report.add(Kind::RuleBroken, place(entry), refused, format_args!("an entry: {:?}", entry.cause));
                 self.lead = None;
@@ -79,8 +84,38 @@ impl Fold {
         }
     }
 
+    /// What the rules make of the entry; `None` if they make several things of it that look alike, as its agent was given
+    /// another mode at the very moment.
+    fn decided(&self, entry: &Entry, past: &Past) -> Result<Option<Decision>, &'static str> {
+        let mut decisions: Vec<_> = past
+            .modes(&entry.agent, entry.recorded_at)
+            .into_iter()
+            .map(|mode| decided(self.lead.as_ref(), entry, past, self.rules, mode))
+            .collect();
+        let first = decisions.swap_remove(0);
+        let step = recorded(entry);
+        let is_so = |decision: &Decision| decision.steps.first() == Some(&step);
+        let mut others = decisions.into_iter().flatten().filter(is_so);
+        match first {
+            Ok(first) if is_so(&first) => Ok(others.all(|other| other == first).then_some(first)),
+            first => match others.next() {
+                Some(other) => Ok(others.all(|another| another == other).then_some(other)),
+                None => first.map(Some),
+            },
+        }
+    }
+
+    /// No revival may have passed over the lead as it was since its last entry, until the next.
+    fn check_left(&self, until: Timestamp, past: &Past, report: &mut Report) {
+        let (Some(lead), Some(last)) = (&self.lead, &self.last) else { return };
+        if let Some(part) = past.left_by(lead, last.recorded_at, until) {
+            let expected = format!("a revival under {} by {}", part.mode, part.revival_id);
+            report.add(Kind::LeftBehind, place(last), expected, "a lead that stayed EXHAUSTED");
+        }
+    }
+
     fn compare(&mut self, step: Step, entry: &Entry, report: &mut Report) {
-        let recorded = Step { from: entry.from, to: entry.to, dead: entry.dead, dead_raised: entry.dead_raised };
+        let recorded = recorded(entry);
         if recorded != step {
             report.add(Kind::RuleBroken, place(entry), format_args!("{step:?}"), format_args!("{recorded:?}"));
             self.lead = None;
@@ -89,7 +124,8 @@ impl Fold {
     }
 
     /// The end of the history: nothing may be due any more.
-    pub fn finish(&mut self, report: &mut Report) {
+    pub fn finish(&mut self, past: &Past, report: &mut Report) {
+        self.check_left(Timestamp::MAX, past, report);
         if let (Some(step), Some(last)) = (self.due.front(), &self.last) {
             report.add(
                 Kind::RuleBroken,
@@ -148,10 +184,24 @@ fn name(from: Option<Stage>) -> String {
     from.map_or_else(|| "no stage before".to_owned(), |from| format!("from {from}"))
 }
 
-/// What the rules make of the entry's cause, or why they don't.
-fn decided(before: Option<&Lead>, entry: &Entry, rules: Rules) -> Result<Decision, &'static str> {
-    let context =
-        Context { mode: OutreachMode::Blended, now: entry.recorded_at, failures_until_bad: rules.failures_until_bad };
+fn recorded(entry: &Entry) -> Step {
+    Step { from: entry.from, to: entry.to, dead: entry.dead, dead_raised: entry.dead_raised }
+}
+
+/// What the rules make of the entry's cause under a mode of its agent, or why they don't.
+fn decided(
+    before: Option<&Lead>,
+    entry: &Entry,
+    past: &Past,
+    rules: Rules,
+    mode: OutreachMode,
+) -> Result<Decision, &'static str> {
+    let context = Context {
+        mode,
+        now: entry.recorded_at,
+        failures_until_bad: rules.failures_until_bad,
+        check_in_interval: Span(0),
+    };
     let act = |action| {
         let before = before.ok_or("a creation first")?;
         decide(before, context, &action).map_err(|refusal| refusal.kind().name())
@@ -166,6 +216,32 @@ fn decided(before: Option<&Lead>, entry: &Entry, rules: Rules) -> Result<Decisio
             act(Action::Override(Override { stage: entry.to, meeting, reopen_channels }))
         }
         Cause::Trigger(trigger) => act(Action::Trigger(trigger)),
+        Cause::Revival { revival_id, mode } => {
+            let before = before.ok_or("a creation first")?;
+            check_revival(before, entry, past, revival_id, mode)?;
+            revive(before, Context { mode, ..context }).map_err(|_| "the lead can't be revived")
+        }
+    }
+}
+
+/// Whether a revival was about the lead, and could record the entry then.
+fn check_revival(
+    before: &Lead,
+    entry: &Entry,
+    past: &Past,
+    revival_id: Uuid,
+    mode: OutreachMode,
+) -> Result<(), &'static str> {
+    let part = past.part(revival_id).ok_or("a revival that there is")?;
+    let lasted = part.began_at <= entry.recorded_at && part.finished_at.is_none_or(|at| entry.recorded_at <= at);
+    let request_id = revival_request(revival_id, &entry.lead_id);
+    match () {
+        () if (&part.agent, part.mode) != (&entry.agent, mode) => Err("the agent and mode of its revival"),
+        () if before.stage != Stage::Exhausted => Err("an EXHAUSTED lead before its revival"),
+        () if before.stage_entered_at > part.began_at => Err("a lead that was EXHAUSTED before its revival began"),
+        () if !lasted => Err("a time while its revival lasted"),
+        () if entry.request_id != request_id => Err("the request_id of this lead's revival"),
+        () => Ok(()),
     }
 }
 

@@ -8,9 +8,13 @@ mod finding;
 mod fold;
 mod ground;
 mod histories;
+mod past;
+mod revivals;
 mod same;
 mod snapshot;
 mod stream;
+mod sums;
+mod times;
 mod view;
 mod window;
 
@@ -28,7 +32,8 @@ use std::process::ExitCode;
 
 const MORE: &str = "\
 Checks that the log has no hole and no double, that every lead's history folds to its row by the
-rules, and that a request has one effect. With histories (`apply --record`, `watch --record`)
+rules, and that a request has one effect; that agents' modes, revivals, timers, follow-ups and
+the funnel's sums are what the log makes of them. With histories (`apply --record`, `watch --record`)
 also that every acknowledged write is in the database as it was told, that a refused call left
 nothing, and that each stream was complete, in order and without a double. Read only; entries
 that come while it runs aren't looked at.
@@ -91,8 +96,8 @@ async fn check(arguments: &Verify) -> Result<Report, VerifyError> {
 /// If the database or a history can't be read.
 pub async fn verify(url: &str, histories: &[PathBuf], rules: Rules, mut report: Report) -> Result<Report, VerifyError> {
     let mut audit = Audit::connect(url, CONNECT_TIMEOUT).await?;
-    let heads = database::check(&mut audit, rules, &mut report).await?;
-    let mut ground = ground::Ground { audit: &mut audit, heads: &heads, report: &mut report };
+    let partitions = database::check(&mut audit, rules, &mut report).await?;
+    let mut ground = ground::Ground { audit: &mut audit, partitions: &partitions, report: &mut report };
     histories::check(histories, rules, &mut ground).await?;
     audit.close().await;
     Ok(report)

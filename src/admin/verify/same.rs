@@ -2,8 +2,8 @@
 //! error there would be the same on both sides.
 
 use crate::domain::{
-    Actor, AttemptFailure, Channel, ChannelState, ContactPoint, DeadReason, Evidence, Lead, Meeting, MeetingId, Stage,
-    Timestamp, Trigger,
+    Actor, AttemptFailure, Channel, ChannelState, ContactPoint, DeadReason, Evidence, Lead, Meeting, MeetingId,
+    OutreachMode, Stage, Timestamp, Trigger,
 };
 use crate::proto;
 use crate::proto::cause::Kind as CauseKind;
@@ -136,6 +136,10 @@ fn cause(change: &proto::StageChange) -> Option<Cause> {
             reopen_channels: chosen.reopen_channels,
         },
         CauseKind::Trigger(happened) => Cause::Trigger(trigger(happened.kind.as_ref()?)?),
+        CauseKind::Revival(revived) => Cause::Revival {
+            revival_id: uuid::Uuid::try_parse(&change.revival_id).ok()?,
+            mode: OutreachMode::from_code(revived.outreach_mode)?,
+        },
     })
 }
 

@@ -83,7 +83,7 @@ impl Page<'_> {
     async fn compare(self, through: i64, leads: &[&Lead], ground: &mut Ground<'_>) -> Result<(), StoreError> {
         let ids: Vec<String> = leads.iter().map(|lead| lead.lead_id.clone()).collect();
         let mut folds: BTreeMap<String, Fold> = BTreeMap::new();
-        let floor = ground.floor(self.partition);
+        let Some(past) = ground.past(self.partition) else { return Ok(()) };
         // What is wrong with the histories themselves was told when the leads were looked at.
         let mut told_before = Report::new(0);
         let mut key = (String::new(), 0);
@@ -95,14 +95,14 @@ impl Page<'_> {
             for entry in page.into_iter().flatten() {
                 key = (entry.lead_id.to_string(), entry.version);
                 let fold = folds.entry(entry.lead_id.to_string()).or_insert_with(|| Fold::new(self.rules));
-                fold.push(entry, floor > 0, &mut told_before);
+                fold.push(entry, past, &mut told_before);
             }
             if last_page {
                 break;
             }
         }
         for lead in leads {
-            if let Some(difference) = differs(lead, folds.get(&lead.lead_id), floor) {
+            if let Some(difference) = differs(lead, folds.get(&lead.lead_id), past.head.floor.position) {
                 ground.report.add(Kind::SnapshotDiffers, self.of(&lead.lead_id), difference.expected, difference.found);
             }
         }

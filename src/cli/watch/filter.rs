@@ -1,5 +1,6 @@
 //! `--filter key=value[,value...]`, as a person writes it.
 
+use crate::cli::values::stage;
 use crate::proto::{ChangeOrigin, Stage, WatchFilter};
 
 const KEYS: &str = "lead=, agent=, from-stage=, to-stage= and origin=";
@@ -34,19 +35,6 @@ pub fn part(text: &str) -> Result<Part, String> {
         "origin" => origin(&values).map(Part::Origin),
         _ => Err(format!("there is no key {key:?}; the keys are {KEYS}")),
     }
-}
-
-/// A stage by its name, with or without its prefix, in any case.
-fn stage(text: &str) -> Result<Stage, String> {
-    let name = text.to_ascii_uppercase().replace('-', "_");
-    let name = name.strip_prefix("STAGE_").unwrap_or(&name);
-    let found = Stage::from_str_name(&format!("STAGE_{name}")).filter(|stage| *stage != Stage::Unspecified);
-    found.ok_or_else(|| format!("there is no stage {text:?}; the stages are {}", stages()))
-}
-
-fn stages() -> String {
-    let stages = (1..).map_while(|code| Stage::try_from(code).ok());
-    stages.map(|stage| stage.as_str_name().trim_start_matches("STAGE_").to_owned()).collect::<Vec<_>>().join(", ")
 }
 
 fn origin(values: &[&str]) -> Result<ChangeOrigin, String> {

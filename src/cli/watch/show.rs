@@ -87,6 +87,10 @@ impl Printer {
                 let reopened = given.reopen_channels.then(|| "channels reopened".to_owned());
                 with_details("override", &[meeting, reopened].into_iter().flatten().collect::<Vec<_>>())
             }
+            Some(Kind::Revival(revived)) => {
+                let mode = revived.outreach_mode().as_str_name().trim_start_matches("OUTREACH_MODE_");
+                with_details("revived", &[format!("mode={mode}")])
+            }
             Some(Kind::Creation(creation)) => {
                 let points = creation.contact_points().map(|point: ContactPoint| {
                     point.as_str_name().trim_start_matches("CONTACT_POINT_").to_ascii_lowercase()

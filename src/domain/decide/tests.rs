@@ -8,7 +8,7 @@ mod replies;
 
 use super::*;
 use crate::domain::{
-    AgentId, AttemptFailure, Channel, ChannelState, DeadReason, LeadId, Meeting, MeetingId, OutreachMode, Refusal,
+    AgentId, AttemptFailure, Channel, ChannelState, DeadReason, LeadId, Meeting, MeetingId, OutreachMode, Refusal, Span,
 };
 use ChannelState::{Absent, Bad, Open, UsedUp};
 use OutreachMode::{Blended, EmailOnly, SmsOnly, VoiceOnly};
@@ -42,7 +42,7 @@ fn meeting(id: &str, starts_at: i64, ends_at: i64) -> Meeting {
 }
 
 fn context(mode: OutreachMode) -> Context {
-    Context { mode, now: NOW, failures_until_bad: 3 }
+    Context { mode, now: NOW, failures_until_bad: 3, check_in_interval: Span(1_000_000) }
 }
 
 fn apply_in(mode: OutreachMode, lead: &Lead, trigger: Trigger) -> Result<Decision, Refusal> {

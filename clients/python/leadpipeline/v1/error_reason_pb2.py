@@ -24,7 +24,7 @@ _sym_db = _symbol_database.Default()
 
 
 
-DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n\"leadpipeline/v1/error_reason.proto\x12\x0fleadpipeline.v1*\xe7\x04\n\x0b\x45rrorReason\x12\x1c\n\x18\x45RROR_REASON_UNSPECIFIED\x10\x00\x12 \n\x1c\x45RROR_REASON_INVALID_REQUEST\x10\x01\x12\x1f\n\x1b\x45RROR_REASON_LEAD_NOT_FOUND\x10\x02\x12$\n ERROR_REASON_LEAD_ALREADY_EXISTS\x10\x03\x12\"\n\x1e\x45RROR_REASON_REQUEST_ID_REUSED\x10\x04\x12!\n\x1d\x45RROR_REASON_VERSION_MISMATCH\x10\x05\x12\x1d\n\x19\x45RROR_REASON_LEAD_IS_DEAD\x10\x06\x12$\n ERROR_REASON_TRIGGER_NOT_ALLOWED\x10\x07\x12$\n ERROR_REASON_MEETING_NOT_STARTED\x10\x08\x12\x1f\n\x1b\x45RROR_REASON_CHANNEL_ABSENT\x10\t\x12\x1b\n\x17\x45RROR_REASON_OVERLOADED\x10\n\x12 \n\x1c\x45RROR_REASON_OUTCOME_UNKNOWN\x10\x0b\x12\x1c\n\x18\x45RROR_REASON_UNAVAILABLE\x10\x0c\x12\x1f\n\x1b\x45RROR_REASON_CURSOR_INVALID\x10\r\x12 \n\x1c\x45RROR_REASON_CURSOR_DIVERGED\x10\x0e\x12\x19\n\x15\x45RROR_REASON_INTERNAL\x10\x0f\x12\"\n\x1e\x45RROR_REASON_DEADLINE_EXCEEDED\x10\x10\x12\x1f\n\x1b\x45RROR_REASON_CURSOR_EXPIRED\x10\x11\x42y\n\x12io.leadpipeline.v1B\x10\x45rrorReasonProtoP\x01ZOgithub.com/lead-pipeline/lead-pipeline/clients/go/leadpipelinev1;leadpipelinev1b\x06proto3')
+DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n\"leadpipeline/v1/error_reason.proto\x12\x0fleadpipeline.v1*\xca\x05\n\x0b\x45rrorReason\x12\x1c\n\x18\x45RROR_REASON_UNSPECIFIED\x10\x00\x12 \n\x1c\x45RROR_REASON_INVALID_REQUEST\x10\x01\x12\x1f\n\x1b\x45RROR_REASON_LEAD_NOT_FOUND\x10\x02\x12$\n ERROR_REASON_LEAD_ALREADY_EXISTS\x10\x03\x12\"\n\x1e\x45RROR_REASON_REQUEST_ID_REUSED\x10\x04\x12!\n\x1d\x45RROR_REASON_VERSION_MISMATCH\x10\x05\x12\x1d\n\x19\x45RROR_REASON_LEAD_IS_DEAD\x10\x06\x12$\n ERROR_REASON_TRIGGER_NOT_ALLOWED\x10\x07\x12$\n ERROR_REASON_MEETING_NOT_STARTED\x10\x08\x12\x1f\n\x1b\x45RROR_REASON_CHANNEL_ABSENT\x10\t\x12\x1b\n\x17\x45RROR_REASON_OVERLOADED\x10\n\x12 \n\x1c\x45RROR_REASON_OUTCOME_UNKNOWN\x10\x0b\x12\x1c\n\x18\x45RROR_REASON_UNAVAILABLE\x10\x0c\x12\x1f\n\x1b\x45RROR_REASON_CURSOR_INVALID\x10\r\x12 \n\x1c\x45RROR_REASON_CURSOR_DIVERGED\x10\x0e\x12\x19\n\x15\x45RROR_REASON_INTERNAL\x10\x0f\x12\"\n\x1e\x45RROR_REASON_DEADLINE_EXCEEDED\x10\x10\x12\x1f\n\x1b\x45RROR_REASON_CURSOR_EXPIRED\x10\x11\x12 \n\x1c\x45RROR_REASON_AGENT_NOT_FOUND\x10\x12\x12\"\n\x1e\x45RROR_REASON_REVIVAL_NOT_FOUND\x10\x13\x12\x1b\n\x17\x45RROR_REASON_LEASE_LOST\x10\x14\x42y\n\x12io.leadpipeline.v1B\x10\x45rrorReasonProtoP\x01ZOgithub.com/lead-pipeline/lead-pipeline/clients/go/leadpipelinev1;leadpipelinev1b\x06proto3')
 
 _globals = globals()
 _builder.BuildMessageAndEnumDescriptors(DESCRIPTOR, _globals)
@@ -33,5 +33,5 @@ if not _descriptor._USE_C_DESCRIPTORS:
   _globals['DESCRIPTOR']._loaded_options = None
   _globals['DESCRIPTOR']._serialized_options = b'\n\022io.leadpipeline.v1B\020ErrorReasonProtoP\001ZOgithub.com/lead-pipeline/lead-pipeline/clients/go/leadpipelinev1;leadpipelinev1'
   _globals['_ERRORREASON']._serialized_start=56
-  _globals['_ERRORREASON']._serialized_end=671
+  _globals['_ERRORREASON']._serialized_end=770
 # @@protoc_insertion_point(module_scope)

@@ -61,6 +61,14 @@ class Channel(int, metaclass=_enum_type_wrapper.EnumTypeWrapper):
     CHANNEL_SMS: _ClassVar[Channel]
     CHANNEL_VOICE: _ClassVar[Channel]
 
+class OutreachMode(int, metaclass=_enum_type_wrapper.EnumTypeWrapper):
+    __slots__ = ()
+    OUTREACH_MODE_UNSPECIFIED: _ClassVar[OutreachMode]
+    OUTREACH_MODE_SMS_ONLY: _ClassVar[OutreachMode]
+    OUTREACH_MODE_EMAIL_ONLY: _ClassVar[OutreachMode]
+    OUTREACH_MODE_VOICE_ONLY: _ClassVar[OutreachMode]
+    OUTREACH_MODE_BLENDED: _ClassVar[OutreachMode]
+
 class ChannelState(int, metaclass=_enum_type_wrapper.EnumTypeWrapper):
     __slots__ = ()
     CHANNEL_STATE_UNSPECIFIED: _ClassVar[ChannelState]
@@ -119,6 +127,11 @@ CHANNEL_UNSPECIFIED: Channel
 CHANNEL_EMAIL: Channel
 CHANNEL_SMS: Channel
 CHANNEL_VOICE: Channel
+OUTREACH_MODE_UNSPECIFIED: OutreachMode
+OUTREACH_MODE_SMS_ONLY: OutreachMode
+OUTREACH_MODE_EMAIL_ONLY: OutreachMode
+OUTREACH_MODE_VOICE_ONLY: OutreachMode
+OUTREACH_MODE_BLENDED: OutreachMode
 CHANNEL_STATE_UNSPECIFIED: ChannelState
 CHANNEL_STATE_ABSENT: ChannelState
 CHANNEL_STATE_OPEN: ChannelState
@@ -170,7 +183,7 @@ class ContactFailures(_message.Message):
     def __init__(self, email: _Optional[int] = ..., phone: _Optional[int] = ...) -> None: ...
 
 class Lead(_message.Message):
-    __slots__ = ("lead_id", "agent_id", "stage", "stage_kind", "conversation_mode", "version", "dead_reason", "channels", "stage_entered_at", "furthest_stage", "meeting", "created_at", "last_outreach_at", "last_reply_at", "contact_failures")
+    __slots__ = ("lead_id", "agent_id", "stage", "stage_kind", "conversation_mode", "version", "dead_reason", "channels", "stage_entered_at", "furthest_stage", "meeting", "created_at", "last_outreach_at", "last_reply_at", "contact_failures", "next_follow_up_at")
     LEAD_ID_FIELD_NUMBER: _ClassVar[int]
     AGENT_ID_FIELD_NUMBER: _ClassVar[int]
     STAGE_FIELD_NUMBER: _ClassVar[int]
@@ -186,6 +199,7 @@ class Lead(_message.Message):
     LAST_OUTREACH_AT_FIELD_NUMBER: _ClassVar[int]
     LAST_REPLY_AT_FIELD_NUMBER: _ClassVar[int]
     CONTACT_FAILURES_FIELD_NUMBER: _ClassVar[int]
+    NEXT_FOLLOW_UP_AT_FIELD_NUMBER: _ClassVar[int]
     lead_id: str
     agent_id: str
     stage: Stage
@@ -201,4 +215,5 @@ class Lead(_message.Message):
     last_outreach_at: _timestamp_pb2.Timestamp
     last_reply_at: _timestamp_pb2.Timestamp
     contact_failures: ContactFailures
-    def __init__(self, lead_id: _Optional[str] = ..., agent_id: _Optional[str] = ..., stage: _Optional[_Union[Stage, str]] = ..., stage_kind: _Optional[_Union[StageKind, str]] = ..., conversation_mode: _Optional[_Union[ConversationMode, str]] = ..., version: _Optional[int] = ..., dead_reason: _Optional[_Union[DeadReason, str]] = ..., channels: _Optional[_Union[Channels, _Mapping]] = ..., stage_entered_at: _Optional[_Union[datetime.datetime, _timestamp_pb2.Timestamp, _Mapping]] = ..., furthest_stage: _Optional[_Union[Stage, str]] = ..., meeting: _Optional[_Union[Meeting, _Mapping]] = ..., created_at: _Optional[_Union[datetime.datetime, _timestamp_pb2.Timestamp, _Mapping]] = ..., last_outreach_at: _Optional[_Union[datetime.datetime, _timestamp_pb2.Timestamp, _Mapping]] = ..., last_reply_at: _Optional[_Union[datetime.datetime, _timestamp_pb2.Timestamp, _Mapping]] = ..., contact_failures: _Optional[_Union[ContactFailures, _Mapping]] = ...) -> None: ...
+    next_follow_up_at: _timestamp_pb2.Timestamp
+    def __init__(self, lead_id: _Optional[str] = ..., agent_id: _Optional[str] = ..., stage: _Optional[_Union[Stage, str]] = ..., stage_kind: _Optional[_Union[StageKind, str]] = ..., conversation_mode: _Optional[_Union[ConversationMode, str]] = ..., version: _Optional[int] = ..., dead_reason: _Optional[_Union[DeadReason, str]] = ..., channels: _Optional[_Union[Channels, _Mapping]] = ..., stage_entered_at: _Optional[_Union[datetime.datetime, _timestamp_pb2.Timestamp, _Mapping]] = ..., furthest_stage: _Optional[_Union[Stage, str]] = ..., meeting: _Optional[_Union[Meeting, _Mapping]] = ..., created_at: _Optional[_Union[datetime.datetime, _timestamp_pb2.Timestamp, _Mapping]] = ..., last_outreach_at: _Optional[_Union[datetime.datetime, _timestamp_pb2.Timestamp, _Mapping]] = ..., last_reply_at: _Optional[_Union[datetime.datetime, _timestamp_pb2.Timestamp, _Mapping]] = ..., contact_failures: _Optional[_Union[ContactFailures, _Mapping]] = ..., next_follow_up_at: _Optional[_Union[datetime.datetime, _timestamp_pb2.Timestamp, _Mapping]] = ...) -> None: ...

@@ -29,6 +29,13 @@ class Notice(int, metaclass=_enum_type_wrapper.EnumTypeWrapper):
     NOTICE_FELL_BEHIND: _ClassVar[Notice]
     NOTICE_GOING_AWAY: _ClassVar[Notice]
     NOTICE_SNAPSHOT_COMPLETE: _ClassVar[Notice]
+
+class RevivalState(int, metaclass=_enum_type_wrapper.EnumTypeWrapper):
+    __slots__ = ()
+    REVIVAL_STATE_UNSPECIFIED: _ClassVar[RevivalState]
+    REVIVAL_STATE_RUNNING: _ClassVar[RevivalState]
+    REVIVAL_STATE_FINISHED: _ClassVar[RevivalState]
+    REVIVAL_STATE_SUPERSEDED: _ClassVar[RevivalState]
 CHANGE_ORIGIN_UNSPECIFIED: ChangeOrigin
 CHANGE_ORIGIN_MANUAL: ChangeOrigin
 CHANGE_ORIGIN_AUTOMATIC: ChangeOrigin
@@ -37,6 +44,10 @@ NOTICE_CAUGHT_UP: Notice
 NOTICE_FELL_BEHIND: Notice
 NOTICE_GOING_AWAY: Notice
 NOTICE_SNAPSHOT_COMPLETE: Notice
+REVIVAL_STATE_UNSPECIFIED: RevivalState
+REVIVAL_STATE_RUNNING: RevivalState
+REVIVAL_STATE_FINISHED: RevivalState
+REVIVAL_STATE_SUPERSEDED: RevivalState
 
 class CreateLeadRequest(_message.Message):
     __slots__ = ("lead_id", "agent_id", "contact_points", "request_id", "actor", "reason")
@@ -99,18 +110,24 @@ class GetLeadResponse(_message.Message):
     def __init__(self, lead: _Optional[_Union[_lead_pb2.Lead, _Mapping]] = ...) -> None: ...
 
 class ListLeadsRequest(_message.Message):
-    __slots__ = ("agent_id", "stages", "dead", "page_size", "page_token")
+    __slots__ = ("agent_id", "stages", "dead", "min_time_in_stage", "max_time_in_stage", "next_follow_up_before", "page_size", "page_token")
     AGENT_ID_FIELD_NUMBER: _ClassVar[int]
     STAGES_FIELD_NUMBER: _ClassVar[int]
     DEAD_FIELD_NUMBER: _ClassVar[int]
+    MIN_TIME_IN_STAGE_FIELD_NUMBER: _ClassVar[int]
+    MAX_TIME_IN_STAGE_FIELD_NUMBER: _ClassVar[int]
+    NEXT_FOLLOW_UP_BEFORE_FIELD_NUMBER: _ClassVar[int]
     PAGE_SIZE_FIELD_NUMBER: _ClassVar[int]
     PAGE_TOKEN_FIELD_NUMBER: _ClassVar[int]
     agent_id: str
     stages: _containers.RepeatedScalarFieldContainer[_lead_pb2.Stage]
     dead: bool
+    min_time_in_stage: _duration_pb2.Duration
+    max_time_in_stage: _duration_pb2.Duration
+    next_follow_up_before: _timestamp_pb2.Timestamp
     page_size: int
     page_token: str
-    def __init__(self, agent_id: _Optional[str] = ..., stages: _Optional[_Iterable[_Union[_lead_pb2.Stage, str]]] = ..., dead: bool = ..., page_size: _Optional[int] = ..., page_token: _Optional[str] = ...) -> None: ...
+    def __init__(self, agent_id: _Optional[str] = ..., stages: _Optional[_Iterable[_Union[_lead_pb2.Stage, str]]] = ..., dead: bool = ..., min_time_in_stage: _Optional[_Union[datetime.timedelta, _duration_pb2.Duration, _Mapping]] = ..., max_time_in_stage: _Optional[_Union[datetime.timedelta, _duration_pb2.Duration, _Mapping]] = ..., next_follow_up_before: _Optional[_Union[datetime.datetime, _timestamp_pb2.Timestamp, _Mapping]] = ..., page_size: _Optional[int] = ..., page_token: _Optional[str] = ...) -> None: ...
 
 class ListLeadsResponse(_message.Message):
     __slots__ = ("leads", "next_page_token")
@@ -375,6 +392,230 @@ class WatchStageChangesResponse(_message.Message):
     behind: int
     leads: _containers.RepeatedCompositeFieldContainer[_lead_pb2.Lead]
     def __init__(self, changes: _Optional[_Iterable[_Union[_stage_change_pb2.StageChange, _Mapping]]] = ..., coverage: _Optional[_Iterable[_Union[Coverage, _Mapping]]] = ..., cursor: _Optional[str] = ..., notice: _Optional[_Union[Notice, str]] = ..., behind: _Optional[int] = ..., leads: _Optional[_Iterable[_Union[_lead_pb2.Lead, _Mapping]]] = ...) -> None: ...
+
+class ReviveForModeRequest(_message.Message):
+    __slots__ = ("agent_id", "outreach_mode", "request_id", "actor", "validate_only")
+    AGENT_ID_FIELD_NUMBER: _ClassVar[int]
+    OUTREACH_MODE_FIELD_NUMBER: _ClassVar[int]
+    REQUEST_ID_FIELD_NUMBER: _ClassVar[int]
+    ACTOR_FIELD_NUMBER: _ClassVar[int]
+    VALIDATE_ONLY_FIELD_NUMBER: _ClassVar[int]
+    agent_id: str
+    outreach_mode: _lead_pb2.OutreachMode
+    request_id: str
+    actor: _lead_pb2.Actor
+    validate_only: bool
+    def __init__(self, agent_id: _Optional[str] = ..., outreach_mode: _Optional[_Union[_lead_pb2.OutreachMode, str]] = ..., request_id: _Optional[str] = ..., actor: _Optional[_Union[_lead_pb2.Actor, _Mapping]] = ..., validate_only: bool = ...) -> None: ...
+
+class ReviveForModeResponse(_message.Message):
+    __slots__ = ("revival", "replayed", "request_id")
+    REVIVAL_FIELD_NUMBER: _ClassVar[int]
+    REPLAYED_FIELD_NUMBER: _ClassVar[int]
+    REQUEST_ID_FIELD_NUMBER: _ClassVar[int]
+    revival: Revival
+    replayed: bool
+    request_id: str
+    def __init__(self, revival: _Optional[_Union[Revival, _Mapping]] = ..., replayed: bool = ..., request_id: _Optional[str] = ...) -> None: ...
+
+class Revival(_message.Message):
+    __slots__ = ("revival_id", "agent_id", "outreach_mode", "state", "revived", "skipped_dead", "skipped_no_open_channel", "skipped_moved_on", "remaining", "request_id", "actor", "accepted_at", "finished_at")
+    REVIVAL_ID_FIELD_NUMBER: _ClassVar[int]
+    AGENT_ID_FIELD_NUMBER: _ClassVar[int]
+    OUTREACH_MODE_FIELD_NUMBER: _ClassVar[int]
+    STATE_FIELD_NUMBER: _ClassVar[int]
+    REVIVED_FIELD_NUMBER: _ClassVar[int]
+    SKIPPED_DEAD_FIELD_NUMBER: _ClassVar[int]
+    SKIPPED_NO_OPEN_CHANNEL_FIELD_NUMBER: _ClassVar[int]
+    SKIPPED_MOVED_ON_FIELD_NUMBER: _ClassVar[int]
+    REMAINING_FIELD_NUMBER: _ClassVar[int]
+    REQUEST_ID_FIELD_NUMBER: _ClassVar[int]
+    ACTOR_FIELD_NUMBER: _ClassVar[int]
+    ACCEPTED_AT_FIELD_NUMBER: _ClassVar[int]
+    FINISHED_AT_FIELD_NUMBER: _ClassVar[int]
+    revival_id: str
+    agent_id: str
+    outreach_mode: _lead_pb2.OutreachMode
+    state: RevivalState
+    revived: int
+    skipped_dead: int
+    skipped_no_open_channel: int
+    skipped_moved_on: int
+    remaining: int
+    request_id: str
+    actor: _lead_pb2.Actor
+    accepted_at: _timestamp_pb2.Timestamp
+    finished_at: _timestamp_pb2.Timestamp
+    def __init__(self, revival_id: _Optional[str] = ..., agent_id: _Optional[str] = ..., outreach_mode: _Optional[_Union[_lead_pb2.OutreachMode, str]] = ..., state: _Optional[_Union[RevivalState, str]] = ..., revived: _Optional[int] = ..., skipped_dead: _Optional[int] = ..., skipped_no_open_channel: _Optional[int] = ..., skipped_moved_on: _Optional[int] = ..., remaining: _Optional[int] = ..., request_id: _Optional[str] = ..., actor: _Optional[_Union[_lead_pb2.Actor, _Mapping]] = ..., accepted_at: _Optional[_Union[datetime.datetime, _timestamp_pb2.Timestamp, _Mapping]] = ..., finished_at: _Optional[_Union[datetime.datetime, _timestamp_pb2.Timestamp, _Mapping]] = ...) -> None: ...
+
+class GetRevivalRequest(_message.Message):
+    __slots__ = ("revival_id",)
+    REVIVAL_ID_FIELD_NUMBER: _ClassVar[int]
+    revival_id: str
+    def __init__(self, revival_id: _Optional[str] = ...) -> None: ...
+
+class GetRevivalResponse(_message.Message):
+    __slots__ = ("revival",)
+    REVIVAL_FIELD_NUMBER: _ClassVar[int]
+    revival: Revival
+    def __init__(self, revival: _Optional[_Union[Revival, _Mapping]] = ...) -> None: ...
+
+class ListRevivalsRequest(_message.Message):
+    __slots__ = ("agent_id", "page_size", "page_token")
+    AGENT_ID_FIELD_NUMBER: _ClassVar[int]
+    PAGE_SIZE_FIELD_NUMBER: _ClassVar[int]
+    PAGE_TOKEN_FIELD_NUMBER: _ClassVar[int]
+    agent_id: str
+    page_size: int
+    page_token: str
+    def __init__(self, agent_id: _Optional[str] = ..., page_size: _Optional[int] = ..., page_token: _Optional[str] = ...) -> None: ...
+
+class ListRevivalsResponse(_message.Message):
+    __slots__ = ("revivals", "next_page_token")
+    REVIVALS_FIELD_NUMBER: _ClassVar[int]
+    NEXT_PAGE_TOKEN_FIELD_NUMBER: _ClassVar[int]
+    revivals: _containers.RepeatedCompositeFieldContainer[Revival]
+    next_page_token: str
+    def __init__(self, revivals: _Optional[_Iterable[_Union[Revival, _Mapping]]] = ..., next_page_token: _Optional[str] = ...) -> None: ...
+
+class Agent(_message.Message):
+    __slots__ = ("agent_id", "outreach_mode", "mode_set_at", "revival_id")
+    AGENT_ID_FIELD_NUMBER: _ClassVar[int]
+    OUTREACH_MODE_FIELD_NUMBER: _ClassVar[int]
+    MODE_SET_AT_FIELD_NUMBER: _ClassVar[int]
+    REVIVAL_ID_FIELD_NUMBER: _ClassVar[int]
+    agent_id: str
+    outreach_mode: _lead_pb2.OutreachMode
+    mode_set_at: _timestamp_pb2.Timestamp
+    revival_id: str
+    def __init__(self, agent_id: _Optional[str] = ..., outreach_mode: _Optional[_Union[_lead_pb2.OutreachMode, str]] = ..., mode_set_at: _Optional[_Union[datetime.datetime, _timestamp_pb2.Timestamp, _Mapping]] = ..., revival_id: _Optional[str] = ...) -> None: ...
+
+class GetAgentRequest(_message.Message):
+    __slots__ = ("agent_id",)
+    AGENT_ID_FIELD_NUMBER: _ClassVar[int]
+    agent_id: str
+    def __init__(self, agent_id: _Optional[str] = ...) -> None: ...
+
+class GetAgentResponse(_message.Message):
+    __slots__ = ("agent",)
+    AGENT_FIELD_NUMBER: _ClassVar[int]
+    agent: Agent
+    def __init__(self, agent: _Optional[_Union[Agent, _Mapping]] = ...) -> None: ...
+
+class ListAgentsRequest(_message.Message):
+    __slots__ = ("page_size", "page_token")
+    PAGE_SIZE_FIELD_NUMBER: _ClassVar[int]
+    PAGE_TOKEN_FIELD_NUMBER: _ClassVar[int]
+    page_size: int
+    page_token: str
+    def __init__(self, page_size: _Optional[int] = ..., page_token: _Optional[str] = ...) -> None: ...
+
+class ListAgentsResponse(_message.Message):
+    __slots__ = ("agents", "next_page_token")
+    AGENTS_FIELD_NUMBER: _ClassVar[int]
+    NEXT_PAGE_TOKEN_FIELD_NUMBER: _ClassVar[int]
+    agents: _containers.RepeatedCompositeFieldContainer[Agent]
+    next_page_token: str
+    def __init__(self, agents: _Optional[_Iterable[_Union[Agent, _Mapping]]] = ..., next_page_token: _Optional[str] = ...) -> None: ...
+
+class LeaseFollowUpsRequest(_message.Message):
+    __slots__ = ("agent_id", "max_follow_ups", "lease_duration", "wait")
+    AGENT_ID_FIELD_NUMBER: _ClassVar[int]
+    MAX_FOLLOW_UPS_FIELD_NUMBER: _ClassVar[int]
+    LEASE_DURATION_FIELD_NUMBER: _ClassVar[int]
+    WAIT_FIELD_NUMBER: _ClassVar[int]
+    agent_id: str
+    max_follow_ups: int
+    lease_duration: _duration_pb2.Duration
+    wait: _duration_pb2.Duration
+    def __init__(self, agent_id: _Optional[str] = ..., max_follow_ups: _Optional[int] = ..., lease_duration: _Optional[_Union[datetime.timedelta, _duration_pb2.Duration, _Mapping]] = ..., wait: _Optional[_Union[datetime.timedelta, _duration_pb2.Duration, _Mapping]] = ...) -> None: ...
+
+class LeaseFollowUpsResponse(_message.Message):
+    __slots__ = ("follow_ups", "next_due_at")
+    FOLLOW_UPS_FIELD_NUMBER: _ClassVar[int]
+    NEXT_DUE_AT_FIELD_NUMBER: _ClassVar[int]
+    follow_ups: _containers.RepeatedCompositeFieldContainer[FollowUp]
+    next_due_at: _timestamp_pb2.Timestamp
+    def __init__(self, follow_ups: _Optional[_Iterable[_Union[FollowUp, _Mapping]]] = ..., next_due_at: _Optional[_Union[datetime.datetime, _timestamp_pb2.Timestamp, _Mapping]] = ...) -> None: ...
+
+class FollowUp(_message.Message):
+    __slots__ = ("follow_up_id", "lease_token", "lead", "due_at", "lease_expires_at")
+    FOLLOW_UP_ID_FIELD_NUMBER: _ClassVar[int]
+    LEASE_TOKEN_FIELD_NUMBER: _ClassVar[int]
+    LEAD_FIELD_NUMBER: _ClassVar[int]
+    DUE_AT_FIELD_NUMBER: _ClassVar[int]
+    LEASE_EXPIRES_AT_FIELD_NUMBER: _ClassVar[int]
+    follow_up_id: str
+    lease_token: str
+    lead: _lead_pb2.Lead
+    due_at: _timestamp_pb2.Timestamp
+    lease_expires_at: _timestamp_pb2.Timestamp
+    def __init__(self, follow_up_id: _Optional[str] = ..., lease_token: _Optional[str] = ..., lead: _Optional[_Union[_lead_pb2.Lead, _Mapping]] = ..., due_at: _Optional[_Union[datetime.datetime, _timestamp_pb2.Timestamp, _Mapping]] = ..., lease_expires_at: _Optional[_Union[datetime.datetime, _timestamp_pb2.Timestamp, _Mapping]] = ...) -> None: ...
+
+class CompleteFollowUpRequest(_message.Message):
+    __slots__ = ("follow_up_id", "lease_token")
+    FOLLOW_UP_ID_FIELD_NUMBER: _ClassVar[int]
+    LEASE_TOKEN_FIELD_NUMBER: _ClassVar[int]
+    follow_up_id: str
+    lease_token: str
+    def __init__(self, follow_up_id: _Optional[str] = ..., lease_token: _Optional[str] = ...) -> None: ...
+
+class CompleteFollowUpResponse(_message.Message):
+    __slots__ = ("next_follow_up_at",)
+    NEXT_FOLLOW_UP_AT_FIELD_NUMBER: _ClassVar[int]
+    next_follow_up_at: _timestamp_pb2.Timestamp
+    def __init__(self, next_follow_up_at: _Optional[_Union[datetime.datetime, _timestamp_pb2.Timestamp, _Mapping]] = ...) -> None: ...
+
+class GetFunnelRequest(_message.Message):
+    __slots__ = ("agent_id", "start_at", "end_at", "counts_only")
+    AGENT_ID_FIELD_NUMBER: _ClassVar[int]
+    START_AT_FIELD_NUMBER: _ClassVar[int]
+    END_AT_FIELD_NUMBER: _ClassVar[int]
+    COUNTS_ONLY_FIELD_NUMBER: _ClassVar[int]
+    agent_id: str
+    start_at: _timestamp_pb2.Timestamp
+    end_at: _timestamp_pb2.Timestamp
+    counts_only: bool
+    def __init__(self, agent_id: _Optional[str] = ..., start_at: _Optional[_Union[datetime.datetime, _timestamp_pb2.Timestamp, _Mapping]] = ..., end_at: _Optional[_Union[datetime.datetime, _timestamp_pb2.Timestamp, _Mapping]] = ..., counts_only: bool = ...) -> None: ...
+
+class GetFunnelResponse(_message.Message):
+    __slots__ = ("stages", "cursor", "at", "counts_only")
+    STAGES_FIELD_NUMBER: _ClassVar[int]
+    CURSOR_FIELD_NUMBER: _ClassVar[int]
+    AT_FIELD_NUMBER: _ClassVar[int]
+    COUNTS_ONLY_FIELD_NUMBER: _ClassVar[int]
+    stages: _containers.RepeatedCompositeFieldContainer[StageFunnel]
+    cursor: str
+    at: _timestamp_pb2.Timestamp
+    counts_only: bool
+    def __init__(self, stages: _Optional[_Iterable[_Union[StageFunnel, _Mapping]]] = ..., cursor: _Optional[str] = ..., at: _Optional[_Union[datetime.datetime, _timestamp_pb2.Timestamp, _Mapping]] = ..., counts_only: bool = ...) -> None: ...
+
+class StageFunnel(_message.Message):
+    __slots__ = ("stage", "leads", "entries", "next_stages", "visits", "median_time_in_stage", "p90_time_in_stage")
+    STAGE_FIELD_NUMBER: _ClassVar[int]
+    LEADS_FIELD_NUMBER: _ClassVar[int]
+    ENTRIES_FIELD_NUMBER: _ClassVar[int]
+    NEXT_STAGES_FIELD_NUMBER: _ClassVar[int]
+    VISITS_FIELD_NUMBER: _ClassVar[int]
+    MEDIAN_TIME_IN_STAGE_FIELD_NUMBER: _ClassVar[int]
+    P90_TIME_IN_STAGE_FIELD_NUMBER: _ClassVar[int]
+    stage: _lead_pb2.Stage
+    leads: int
+    entries: int
+    next_stages: _containers.RepeatedCompositeFieldContainer[NextStage]
+    visits: int
+    median_time_in_stage: _duration_pb2.Duration
+    p90_time_in_stage: _duration_pb2.Duration
+    def __init__(self, stage: _Optional[_Union[_lead_pb2.Stage, str]] = ..., leads: _Optional[int] = ..., entries: _Optional[int] = ..., next_stages: _Optional[_Iterable[_Union[NextStage, _Mapping]]] = ..., visits: _Optional[int] = ..., median_time_in_stage: _Optional[_Union[datetime.timedelta, _duration_pb2.Duration, _Mapping]] = ..., p90_time_in_stage: _Optional[_Union[datetime.timedelta, _duration_pb2.Duration, _Mapping]] = ...) -> None: ...
+
+class NextStage(_message.Message):
+    __slots__ = ("stage", "leads", "share")
+    STAGE_FIELD_NUMBER: _ClassVar[int]
+    LEADS_FIELD_NUMBER: _ClassVar[int]
+    SHARE_FIELD_NUMBER: _ClassVar[int]
+    stage: _lead_pb2.Stage
+    leads: int
+    share: float
+    def __init__(self, stage: _Optional[_Union[_lead_pb2.Stage, str]] = ..., leads: _Optional[int] = ..., share: _Optional[float] = ...) -> None: ...
 
 class ListWatchersRequest(_message.Message):
     __slots__ = ("page_size", "page_token")

@@ -103,6 +103,46 @@ class LeadPipelineStub(object):
                 request_serializer=leadpipeline_dot_v1_dot_lead__pipeline__pb2.WatchStageChangesRequest.SerializeToString,
                 response_deserializer=leadpipeline_dot_v1_dot_lead__pipeline__pb2.WatchStageChangesResponse.FromString,
                 _registered_method=True)
+        self.ReviveForMode = channel.unary_stream(
+                '/leadpipeline.v1.LeadPipeline/ReviveForMode',
+                request_serializer=leadpipeline_dot_v1_dot_lead__pipeline__pb2.ReviveForModeRequest.SerializeToString,
+                response_deserializer=leadpipeline_dot_v1_dot_lead__pipeline__pb2.ReviveForModeResponse.FromString,
+                _registered_method=True)
+        self.GetRevival = channel.unary_unary(
+                '/leadpipeline.v1.LeadPipeline/GetRevival',
+                request_serializer=leadpipeline_dot_v1_dot_lead__pipeline__pb2.GetRevivalRequest.SerializeToString,
+                response_deserializer=leadpipeline_dot_v1_dot_lead__pipeline__pb2.GetRevivalResponse.FromString,
+                _registered_method=True)
+        self.ListRevivals = channel.unary_unary(
+                '/leadpipeline.v1.LeadPipeline/ListRevivals',
+                request_serializer=leadpipeline_dot_v1_dot_lead__pipeline__pb2.ListRevivalsRequest.SerializeToString,
+                response_deserializer=leadpipeline_dot_v1_dot_lead__pipeline__pb2.ListRevivalsResponse.FromString,
+                _registered_method=True)
+        self.GetAgent = channel.unary_unary(
+                '/leadpipeline.v1.LeadPipeline/GetAgent',
+                request_serializer=leadpipeline_dot_v1_dot_lead__pipeline__pb2.GetAgentRequest.SerializeToString,
+                response_deserializer=leadpipeline_dot_v1_dot_lead__pipeline__pb2.GetAgentResponse.FromString,
+                _registered_method=True)
+        self.ListAgents = channel.unary_unary(
+                '/leadpipeline.v1.LeadPipeline/ListAgents',
+                request_serializer=leadpipeline_dot_v1_dot_lead__pipeline__pb2.ListAgentsRequest.SerializeToString,
+                response_deserializer=leadpipeline_dot_v1_dot_lead__pipeline__pb2.ListAgentsResponse.FromString,
+                _registered_method=True)
+        self.LeaseFollowUps = channel.unary_unary(
+                '/leadpipeline.v1.LeadPipeline/LeaseFollowUps',
+                request_serializer=leadpipeline_dot_v1_dot_lead__pipeline__pb2.LeaseFollowUpsRequest.SerializeToString,
+                response_deserializer=leadpipeline_dot_v1_dot_lead__pipeline__pb2.LeaseFollowUpsResponse.FromString,
+                _registered_method=True)
+        self.CompleteFollowUp = channel.unary_unary(
+                '/leadpipeline.v1.LeadPipeline/CompleteFollowUp',
+                request_serializer=leadpipeline_dot_v1_dot_lead__pipeline__pb2.CompleteFollowUpRequest.SerializeToString,
+                response_deserializer=leadpipeline_dot_v1_dot_lead__pipeline__pb2.CompleteFollowUpResponse.FromString,
+                _registered_method=True)
+        self.GetFunnel = channel.unary_unary(
+                '/leadpipeline.v1.LeadPipeline/GetFunnel',
+                request_serializer=leadpipeline_dot_v1_dot_lead__pipeline__pb2.GetFunnelRequest.SerializeToString,
+                response_deserializer=leadpipeline_dot_v1_dot_lead__pipeline__pb2.GetFunnelResponse.FromString,
+                _registered_method=True)
         self.ListWatchers = channel.unary_unary(
                 '/leadpipeline.v1.LeadPipeline/ListWatchers',
                 request_serializer=leadpipeline_dot_v1_dot_lead__pipeline__pb2.ListWatchersRequest.SerializeToString,
@@ -158,7 +198,8 @@ class LeadPipelineServicer(object):
     def ListLeads(self, request, context):
         """Lists leads, a page at a time, in a fixed order of the service's own.
 
-        Example: `{"agent_id": "anna", "stages": ["STAGE_NEW", "STAGE_CONTACTED"], "page_size": 100}`
+        Example, those of anna that have been CONTACTED for more than three days:
+        `{"agent_id": "anna", "stages": ["STAGE_CONTACTED"], "min_time_in_stage": "259200s", "page_size": 100}`
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
@@ -240,6 +281,95 @@ class LeadPipelineServicer(object):
         context.set_details('Method not implemented!')
         raise NotImplementedError('Method not implemented!')
 
+    def ReviveForMode(self, request, context):
+        """Sets an agent's outreach mode and revives each of its EXHAUSTED leads for which the mode has an OPEN channel: it
+        becomes CONTACTED, and a follow-up is due at once. Dead leads, and leads for which nothing opens, are skipped and
+        counted. An agent needs no creation: this call makes it, and so does its first lead. Setting the mode that the agent
+        has already revives too. No other lead moves.
+
+        The first response comes when the request is on disk, with the revival's id; then comes the progress about twice a
+        second (a setting), and last a response whose state isn't RUNNING. Once accepted it finishes, whatever becomes of
+        this call or of the server: the same `request_id` attaches to its progress again, on any replica, and GetRevival
+        tells it. A newer one for the same agent ends it as SUPERSEDED, with its counts; a lead that was revived stays so.
+        The same `request_id` with other content is ALREADY_EXISTS (REQUEST_ID_REUSED).
+
+        Example: `{"agent_id": "anna", "outreach_mode": "OUTREACH_MODE_BLENDED"}`
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def GetRevival(self, request, context):
+        """Returns one revival, as far as it is. NOT_FOUND (REVIVAL_NOT_FOUND) if there is none.
+
+        Example: `{"revival_id": "0199d2a0-5b3e-7c1a-9f00-2f6c8f1f0a11"}`
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def ListRevivals(self, request, context):
+        """Lists revivals, a page at a time, of one agent or of all: an agent's newest first.
+
+        Example: `{"agent_id": "anna", "page_size": 10}`
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def GetAgent(self, request, context):
+        """Returns one agent. NOT_FOUND (AGENT_NOT_FOUND) if neither a lead nor ReviveForMode has named it.
+
+        Example: `{"agent_id": "anna"}`
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def ListAgents(self, request, context):
+        """Lists the agents, a page at a time, by their ids.
+
+        Example: `{"page_size": 100}`
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def LeaseFollowUps(self, request, context):
+        """Hands out follow-ups that are due, each to one caller until its lease ends. A lead has one follow-up at most: due at
+        once when it was revived to CONTACTED; due after the check-in interval (a setting, 14 days) when it entered NURTURE,
+        and again after each message and each completion while it stays there. A change of stage cancels it, and so does
+        the dead mark. Agents and partitions take turns. Nothing due is an answer without follow-ups, with the time of the
+        next.
+
+        Example: `{"agent_id": "anna", "max_follow_ups": 10, "lease_duration": "60s", "wait": "20s"}`
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def CompleteFollowUp(self, request, context):
+        """Says that a follow-up is done. ABORTED (LEASE_LOST) if the lease has ended, if the follow-up went to somebody else,
+        or if a change of stage or the dead mark has cancelled it. A repeated call is answered as the first. The trigger
+        MESSAGE_SENT finishes the lead's follow-up too, then this call isn't needed, and does no harm.
+
+        Example: `{"follow_up_id": "lead-1/3", "lease_token": "0199d2a0-5b3e-7c1a-9f00-2f6c8f1f0a11"}`
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def GetFunnel(self, request, context):
+        """Counts leads, of one agent or of all: how many are in each stage now, how many entered each stage in a time range,
+        where they went on to, and how long they stayed. All of it is exact at the cursor that comes with it: a watch
+        after that cursor continues it.
+
+        Example: `{"agent_id": "anna", "start_at": "2026-11-01T00:00:00Z", "end_at": "2026-12-01T00:00:00Z"}`
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
     def ListWatchers(self, request, context):
         """Lists the watches that are open on the replica that answers: who watches what, and how far behind. Other replicas
         have watches of their own: ask each.
@@ -307,6 +437,46 @@ def add_LeadPipelineServicer_to_server(servicer, server):
                     servicer.WatchStageChanges,
                     request_deserializer=leadpipeline_dot_v1_dot_lead__pipeline__pb2.WatchStageChangesRequest.FromString,
                     response_serializer=leadpipeline_dot_v1_dot_lead__pipeline__pb2.WatchStageChangesResponse.SerializeToString,
+            ),
+            'ReviveForMode': grpc.unary_stream_rpc_method_handler(
+                    servicer.ReviveForMode,
+                    request_deserializer=leadpipeline_dot_v1_dot_lead__pipeline__pb2.ReviveForModeRequest.FromString,
+                    response_serializer=leadpipeline_dot_v1_dot_lead__pipeline__pb2.ReviveForModeResponse.SerializeToString,
+            ),
+            'GetRevival': grpc.unary_unary_rpc_method_handler(
+                    servicer.GetRevival,
+                    request_deserializer=leadpipeline_dot_v1_dot_lead__pipeline__pb2.GetRevivalRequest.FromString,
+                    response_serializer=leadpipeline_dot_v1_dot_lead__pipeline__pb2.GetRevivalResponse.SerializeToString,
+            ),
+            'ListRevivals': grpc.unary_unary_rpc_method_handler(
+                    servicer.ListRevivals,
+                    request_deserializer=leadpipeline_dot_v1_dot_lead__pipeline__pb2.ListRevivalsRequest.FromString,
+                    response_serializer=leadpipeline_dot_v1_dot_lead__pipeline__pb2.ListRevivalsResponse.SerializeToString,
+            ),
+            'GetAgent': grpc.unary_unary_rpc_method_handler(
+                    servicer.GetAgent,
+                    request_deserializer=leadpipeline_dot_v1_dot_lead__pipeline__pb2.GetAgentRequest.FromString,
+                    response_serializer=leadpipeline_dot_v1_dot_lead__pipeline__pb2.GetAgentResponse.SerializeToString,
+            ),
+            'ListAgents': grpc.unary_unary_rpc_method_handler(
+                    servicer.ListAgents,
+                    request_deserializer=leadpipeline_dot_v1_dot_lead__pipeline__pb2.ListAgentsRequest.FromString,
+                    response_serializer=leadpipeline_dot_v1_dot_lead__pipeline__pb2.ListAgentsResponse.SerializeToString,
+            ),
+            'LeaseFollowUps': grpc.unary_unary_rpc_method_handler(
+                    servicer.LeaseFollowUps,
+                    request_deserializer=leadpipeline_dot_v1_dot_lead__pipeline__pb2.LeaseFollowUpsRequest.FromString,
+                    response_serializer=leadpipeline_dot_v1_dot_lead__pipeline__pb2.LeaseFollowUpsResponse.SerializeToString,
+            ),
+            'CompleteFollowUp': grpc.unary_unary_rpc_method_handler(
+                    servicer.CompleteFollowUp,
+                    request_deserializer=leadpipeline_dot_v1_dot_lead__pipeline__pb2.CompleteFollowUpRequest.FromString,
+                    response_serializer=leadpipeline_dot_v1_dot_lead__pipeline__pb2.CompleteFollowUpResponse.SerializeToString,
+            ),
+            'GetFunnel': grpc.unary_unary_rpc_method_handler(
+                    servicer.GetFunnel,
+                    request_deserializer=leadpipeline_dot_v1_dot_lead__pipeline__pb2.GetFunnelRequest.FromString,
+                    response_serializer=leadpipeline_dot_v1_dot_lead__pipeline__pb2.GetFunnelResponse.SerializeToString,
             ),
             'ListWatchers': grpc.unary_unary_rpc_method_handler(
                     servicer.ListWatchers,
@@ -625,6 +795,222 @@ class LeadPipeline(object):
             '/leadpipeline.v1.LeadPipeline/WatchStageChanges',
             leadpipeline_dot_v1_dot_lead__pipeline__pb2.WatchStageChangesRequest.SerializeToString,
             leadpipeline_dot_v1_dot_lead__pipeline__pb2.WatchStageChangesResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def ReviveForMode(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_stream(
+            request,
+            target,
+            '/leadpipeline.v1.LeadPipeline/ReviveForMode',
+            leadpipeline_dot_v1_dot_lead__pipeline__pb2.ReviveForModeRequest.SerializeToString,
+            leadpipeline_dot_v1_dot_lead__pipeline__pb2.ReviveForModeResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def GetRevival(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/leadpipeline.v1.LeadPipeline/GetRevival',
+            leadpipeline_dot_v1_dot_lead__pipeline__pb2.GetRevivalRequest.SerializeToString,
+            leadpipeline_dot_v1_dot_lead__pipeline__pb2.GetRevivalResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def ListRevivals(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/leadpipeline.v1.LeadPipeline/ListRevivals',
+            leadpipeline_dot_v1_dot_lead__pipeline__pb2.ListRevivalsRequest.SerializeToString,
+            leadpipeline_dot_v1_dot_lead__pipeline__pb2.ListRevivalsResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def GetAgent(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/leadpipeline.v1.LeadPipeline/GetAgent',
+            leadpipeline_dot_v1_dot_lead__pipeline__pb2.GetAgentRequest.SerializeToString,
+            leadpipeline_dot_v1_dot_lead__pipeline__pb2.GetAgentResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def ListAgents(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/leadpipeline.v1.LeadPipeline/ListAgents',
+            leadpipeline_dot_v1_dot_lead__pipeline__pb2.ListAgentsRequest.SerializeToString,
+            leadpipeline_dot_v1_dot_lead__pipeline__pb2.ListAgentsResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def LeaseFollowUps(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/leadpipeline.v1.LeadPipeline/LeaseFollowUps',
+            leadpipeline_dot_v1_dot_lead__pipeline__pb2.LeaseFollowUpsRequest.SerializeToString,
+            leadpipeline_dot_v1_dot_lead__pipeline__pb2.LeaseFollowUpsResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def CompleteFollowUp(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/leadpipeline.v1.LeadPipeline/CompleteFollowUp',
+            leadpipeline_dot_v1_dot_lead__pipeline__pb2.CompleteFollowUpRequest.SerializeToString,
+            leadpipeline_dot_v1_dot_lead__pipeline__pb2.CompleteFollowUpResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def GetFunnel(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/leadpipeline.v1.LeadPipeline/GetFunnel',
+            leadpipeline_dot_v1_dot_lead__pipeline__pb2.GetFunnelRequest.SerializeToString,
+            leadpipeline_dot_v1_dot_lead__pipeline__pb2.GetFunnelResponse.FromString,
             options,
             channel_credentials,
             insecure,

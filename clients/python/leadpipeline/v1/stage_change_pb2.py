@@ -27,7 +27,7 @@ from leadpipeline.v1 import lead_pb2 as leadpipeline_dot_v1_dot_lead__pb2
 from leadpipeline.v1 import trigger_pb2 as leadpipeline_dot_v1_dot_trigger__pb2
 
 
-DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n\"leadpipeline/v1/stage_change.proto\x12\x0fleadpipeline.v1\x1a\x1fgoogle/protobuf/timestamp.proto\x1a\x1aleadpipeline/v1/lead.proto\x1a\x1dleadpipeline/v1/trigger.proto\"\xd5\x05\n\x0bStageChange\x12\x17\n\x07lead_id\x18\x01 \x01(\tR\x06leadId\x12\x19\n\x08\x61gent_id\x18\x02 \x01(\tR\x07\x61gentId\x12\x1c\n\tpartition\x18\x03 \x01(\x05R\tpartition\x12\x1a\n\x08position\x18\x04 \x01(\x03R\x08position\x12\x18\n\x07version\x18\x05 \x01(\x05R\x07version\x12\x35\n\nfrom_stage\x18\x06 \x01(\x0e\x32\x16.leadpipeline.v1.StageR\tfromStage\x12\x31\n\x08to_stage\x18\x07 \x01(\x0e\x32\x16.leadpipeline.v1.StageR\x07toStage\x12,\n\x05\x63\x61use\x18\x08 \x01(\x0b\x32\x16.leadpipeline.v1.CauseR\x05\x63\x61use\x12,\n\x05\x61\x63tor\x18\t \x01(\x0b\x32\x16.leadpipeline.v1.ActorR\x05\x61\x63tor\x12\x16\n\x06reason\x18\n \x01(\tR\x06reason\x12\x1d\n\nrequest_id\x18\x0b \x01(\tR\trequestId\x12;\n\x0boccurred_at\x18\x0c \x01(\x0b\x32\x1a.google.protobuf.TimestampR\noccurredAt\x12;\n\x0brecorded_at\x18\r \x01(\x0b\x32\x1a.google.protobuf.TimestampR\nrecordedAt\x12N\n\x11\x63onversation_mode\x18\x0e \x01(\x0e\x32!.leadpipeline.v1.ConversationModeR\x10\x63onversationMode\x12<\n\x0b\x64\x65\x61\x64_reason\x18\x0f \x01(\x0e\x32\x1b.leadpipeline.v1.DeadReasonR\ndeadReason\x12\x39\n\nstage_kind\x18\x10 \x01(\x0e\x32\x1a.leadpipeline.v1.StageKindR\tstageKind\"\xb7\x01\n\x05\x43\x61use\x12\x34\n\x07trigger\x18\x01 \x01(\x0b\x32\x18.leadpipeline.v1.TriggerH\x00R\x07trigger\x12\x37\n\x08override\x18\x02 \x01(\x0b\x32\x19.leadpipeline.v1.OverrideH\x00R\x08override\x12\x37\n\x08\x63reation\x18\x03 \x01(\x0b\x32\x19.leadpipeline.v1.CreationH\x00R\x08\x63reationB\x06\n\x04kind\"g\n\x08Override\x12\x32\n\x07meeting\x18\x01 \x01(\x0b\x32\x18.leadpipeline.v1.MeetingR\x07meeting\x12\'\n\x0freopen_channels\x18\x02 \x01(\x08R\x0ereopenChannels\"P\n\x08\x43reation\x12\x44\n\x0e\x63ontact_points\x18\x01 \x03(\x0e\x32\x1d.leadpipeline.v1.ContactPointR\rcontactPoints*L\n\x07Outcome\x12\x17\n\x13OUTCOME_UNSPECIFIED\x10\x00\x12\x11\n\rOUTCOME_MOVED\x10\x01\x12\x15\n\x11OUTCOME_NO_CHANGE\x10\x02\x42y\n\x12io.leadpipeline.v1B\x10StageChangeProtoP\x01ZOgithub.com/lead-pipeline/lead-pipeline/clients/go/leadpipelinev1;leadpipelinev1b\x06proto3')
+DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n\"leadpipeline/v1/stage_change.proto\x12\x0fleadpipeline.v1\x1a\x1fgoogle/protobuf/timestamp.proto\x1a\x1aleadpipeline/v1/lead.proto\x1a\x1dleadpipeline/v1/trigger.proto\"\xf4\x05\n\x0bStageChange\x12\x17\n\x07lead_id\x18\x01 \x01(\tR\x06leadId\x12\x19\n\x08\x61gent_id\x18\x02 \x01(\tR\x07\x61gentId\x12\x1c\n\tpartition\x18\x03 \x01(\x05R\tpartition\x12\x1a\n\x08position\x18\x04 \x01(\x03R\x08position\x12\x18\n\x07version\x18\x05 \x01(\x05R\x07version\x12\x35\n\nfrom_stage\x18\x06 \x01(\x0e\x32\x16.leadpipeline.v1.StageR\tfromStage\x12\x31\n\x08to_stage\x18\x07 \x01(\x0e\x32\x16.leadpipeline.v1.StageR\x07toStage\x12,\n\x05\x63\x61use\x18\x08 \x01(\x0b\x32\x16.leadpipeline.v1.CauseR\x05\x63\x61use\x12,\n\x05\x61\x63tor\x18\t \x01(\x0b\x32\x16.leadpipeline.v1.ActorR\x05\x61\x63tor\x12\x16\n\x06reason\x18\n \x01(\tR\x06reason\x12\x1d\n\nrequest_id\x18\x0b \x01(\tR\trequestId\x12;\n\x0boccurred_at\x18\x0c \x01(\x0b\x32\x1a.google.protobuf.TimestampR\noccurredAt\x12;\n\x0brecorded_at\x18\r \x01(\x0b\x32\x1a.google.protobuf.TimestampR\nrecordedAt\x12N\n\x11\x63onversation_mode\x18\x0e \x01(\x0e\x32!.leadpipeline.v1.ConversationModeR\x10\x63onversationMode\x12<\n\x0b\x64\x65\x61\x64_reason\x18\x0f \x01(\x0e\x32\x1b.leadpipeline.v1.DeadReasonR\ndeadReason\x12\x39\n\nstage_kind\x18\x10 \x01(\x0e\x32\x1a.leadpipeline.v1.StageKindR\tstageKind\x12\x1d\n\nrevival_id\x18\x11 \x01(\tR\trevivalId\"\xed\x01\n\x05\x43\x61use\x12\x34\n\x07trigger\x18\x01 \x01(\x0b\x32\x18.leadpipeline.v1.TriggerH\x00R\x07trigger\x12\x37\n\x08override\x18\x02 \x01(\x0b\x32\x19.leadpipeline.v1.OverrideH\x00R\x08override\x12\x37\n\x08\x63reation\x18\x03 \x01(\x0b\x32\x19.leadpipeline.v1.CreationH\x00R\x08\x63reation\x12\x34\n\x07revival\x18\x04 \x01(\x0b\x32\x18.leadpipeline.v1.RevivedH\x00R\x07revivalB\x06\n\x04kind\"g\n\x08Override\x12\x32\n\x07meeting\x18\x01 \x01(\x0b\x32\x18.leadpipeline.v1.MeetingR\x07meeting\x12\'\n\x0freopen_channels\x18\x02 \x01(\x08R\x0ereopenChannels\"P\n\x08\x43reation\x12\x44\n\x0e\x63ontact_points\x18\x01 \x03(\x0e\x32\x1d.leadpipeline.v1.ContactPointR\rcontactPoints\"M\n\x07Revived\x12\x42\n\routreach_mode\x18\x01 \x01(\x0e\x32\x1d.leadpipeline.v1.OutreachModeR\x0coutreachMode*L\n\x07Outcome\x12\x17\n\x13OUTCOME_UNSPECIFIED\x10\x00\x12\x11\n\rOUTCOME_MOVED\x10\x01\x12\x15\n\x11OUTCOME_NO_CHANGE\x10\x02\x42y\n\x12io.leadpipeline.v1B\x10StageChangeProtoP\x01ZOgithub.com/lead-pipeline/lead-pipeline/clients/go/leadpipelinev1;leadpipelinev1b\x06proto3')
 
 _globals = globals()
 _builder.BuildMessageAndEnumDescriptors(DESCRIPTOR, _globals)
@@ -35,14 +35,16 @@ _builder.BuildTopDescriptorsAndMessages(DESCRIPTOR, 'leadpipeline.v1.stage_chang
 if not _descriptor._USE_C_DESCRIPTORS:
   _globals['DESCRIPTOR']._loaded_options = None
   _globals['DESCRIPTOR']._serialized_options = b'\n\022io.leadpipeline.v1B\020StageChangeProtoP\001ZOgithub.com/lead-pipeline/lead-pipeline/clients/go/leadpipelinev1;leadpipelinev1'
-  _globals['_OUTCOME']._serialized_start=1248
-  _globals['_OUTCOME']._serialized_end=1324
+  _globals['_OUTCOME']._serialized_start=1412
+  _globals['_OUTCOME']._serialized_end=1488
   _globals['_STAGECHANGE']._serialized_start=148
-  _globals['_STAGECHANGE']._serialized_end=873
-  _globals['_CAUSE']._serialized_start=876
-  _globals['_CAUSE']._serialized_end=1059
-  _globals['_OVERRIDE']._serialized_start=1061
-  _globals['_OVERRIDE']._serialized_end=1164
-  _globals['_CREATION']._serialized_start=1166
-  _globals['_CREATION']._serialized_end=1246
+  _globals['_STAGECHANGE']._serialized_end=904
+  _globals['_CAUSE']._serialized_start=907
+  _globals['_CAUSE']._serialized_end=1144
+  _globals['_OVERRIDE']._serialized_start=1146
+  _globals['_OVERRIDE']._serialized_end=1249
+  _globals['_CREATION']._serialized_start=1251
+  _globals['_CREATION']._serialized_end=1331
+  _globals['_REVIVED']._serialized_start=1333
+  _globals['_REVIVED']._serialized_end=1410
 # @@protoc_insertion_point(module_scope)

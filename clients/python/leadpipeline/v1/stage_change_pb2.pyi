@@ -22,7 +22,7 @@ OUTCOME_MOVED: Outcome
 OUTCOME_NO_CHANGE: Outcome
 
 class StageChange(_message.Message):
-    __slots__ = ("lead_id", "agent_id", "partition", "position", "version", "from_stage", "to_stage", "cause", "actor", "reason", "request_id", "occurred_at", "recorded_at", "conversation_mode", "dead_reason", "stage_kind")
+    __slots__ = ("lead_id", "agent_id", "partition", "position", "version", "from_stage", "to_stage", "cause", "actor", "reason", "request_id", "occurred_at", "recorded_at", "conversation_mode", "dead_reason", "stage_kind", "revival_id")
     LEAD_ID_FIELD_NUMBER: _ClassVar[int]
     AGENT_ID_FIELD_NUMBER: _ClassVar[int]
     PARTITION_FIELD_NUMBER: _ClassVar[int]
@@ -39,6 +39,7 @@ class StageChange(_message.Message):
     CONVERSATION_MODE_FIELD_NUMBER: _ClassVar[int]
     DEAD_REASON_FIELD_NUMBER: _ClassVar[int]
     STAGE_KIND_FIELD_NUMBER: _ClassVar[int]
+    REVIVAL_ID_FIELD_NUMBER: _ClassVar[int]
     lead_id: str
     agent_id: str
     partition: int
@@ -55,17 +56,20 @@ class StageChange(_message.Message):
     conversation_mode: _lead_pb2.ConversationMode
     dead_reason: _lead_pb2.DeadReason
     stage_kind: _lead_pb2.StageKind
-    def __init__(self, lead_id: _Optional[str] = ..., agent_id: _Optional[str] = ..., partition: _Optional[int] = ..., position: _Optional[int] = ..., version: _Optional[int] = ..., from_stage: _Optional[_Union[_lead_pb2.Stage, str]] = ..., to_stage: _Optional[_Union[_lead_pb2.Stage, str]] = ..., cause: _Optional[_Union[Cause, _Mapping]] = ..., actor: _Optional[_Union[_lead_pb2.Actor, _Mapping]] = ..., reason: _Optional[str] = ..., request_id: _Optional[str] = ..., occurred_at: _Optional[_Union[datetime.datetime, _timestamp_pb2.Timestamp, _Mapping]] = ..., recorded_at: _Optional[_Union[datetime.datetime, _timestamp_pb2.Timestamp, _Mapping]] = ..., conversation_mode: _Optional[_Union[_lead_pb2.ConversationMode, str]] = ..., dead_reason: _Optional[_Union[_lead_pb2.DeadReason, str]] = ..., stage_kind: _Optional[_Union[_lead_pb2.StageKind, str]] = ...) -> None: ...
+    revival_id: str
+    def __init__(self, lead_id: _Optional[str] = ..., agent_id: _Optional[str] = ..., partition: _Optional[int] = ..., position: _Optional[int] = ..., version: _Optional[int] = ..., from_stage: _Optional[_Union[_lead_pb2.Stage, str]] = ..., to_stage: _Optional[_Union[_lead_pb2.Stage, str]] = ..., cause: _Optional[_Union[Cause, _Mapping]] = ..., actor: _Optional[_Union[_lead_pb2.Actor, _Mapping]] = ..., reason: _Optional[str] = ..., request_id: _Optional[str] = ..., occurred_at: _Optional[_Union[datetime.datetime, _timestamp_pb2.Timestamp, _Mapping]] = ..., recorded_at: _Optional[_Union[datetime.datetime, _timestamp_pb2.Timestamp, _Mapping]] = ..., conversation_mode: _Optional[_Union[_lead_pb2.ConversationMode, str]] = ..., dead_reason: _Optional[_Union[_lead_pb2.DeadReason, str]] = ..., stage_kind: _Optional[_Union[_lead_pb2.StageKind, str]] = ..., revival_id: _Optional[str] = ...) -> None: ...
 
 class Cause(_message.Message):
-    __slots__ = ("trigger", "override", "creation")
+    __slots__ = ("trigger", "override", "creation", "revival")
     TRIGGER_FIELD_NUMBER: _ClassVar[int]
     OVERRIDE_FIELD_NUMBER: _ClassVar[int]
     CREATION_FIELD_NUMBER: _ClassVar[int]
+    REVIVAL_FIELD_NUMBER: _ClassVar[int]
     trigger: _trigger_pb2.Trigger
     override: Override
     creation: Creation
-    def __init__(self, trigger: _Optional[_Union[_trigger_pb2.Trigger, _Mapping]] = ..., override: _Optional[_Union[Override, _Mapping]] = ..., creation: _Optional[_Union[Creation, _Mapping]] = ...) -> None: ...
+    revival: Revived
+    def __init__(self, trigger: _Optional[_Union[_trigger_pb2.Trigger, _Mapping]] = ..., override: _Optional[_Union[Override, _Mapping]] = ..., creation: _Optional[_Union[Creation, _Mapping]] = ..., revival: _Optional[_Union[Revived, _Mapping]] = ...) -> None: ...
 
 class Override(_message.Message):
     __slots__ = ("meeting", "reopen_channels")
@@ -80,3 +84,9 @@ class Creation(_message.Message):
     CONTACT_POINTS_FIELD_NUMBER: _ClassVar[int]
     contact_points: _containers.RepeatedScalarFieldContainer[_lead_pb2.ContactPoint]
     def __init__(self, contact_points: _Optional[_Iterable[_Union[_lead_pb2.ContactPoint, str]]] = ...) -> None: ...
+
+class Revived(_message.Message):
+    __slots__ = ("outreach_mode",)
+    OUTREACH_MODE_FIELD_NUMBER: _ClassVar[int]
+    outreach_mode: _lead_pb2.OutreachMode
+    def __init__(self, outreach_mode: _Optional[_Union[_lead_pb2.OutreachMode, str]] = ...) -> None: ...
