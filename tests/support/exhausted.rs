@@ -7,6 +7,12 @@ use std::fmt::Write;
 /// Leads of one transaction.
 const CHUNK: usize = 100_000;
 
+/// An entry: from, to, the dead mark, whether it was raised, and its cause.
+type Step<'a> = (&'a str, i32, &'a str, char, Cause<'a>);
+
+/// A cause: its number, its details, and the kind and id of who did it.
+type Cause<'a> = (i32, &'a str, i32, &'a str);
+
 /// EXHAUSTED leads of one agent. Of a hundred, one is dead, and one has no email.
 pub struct Exhausted {
     pub agent: &'static str,
@@ -75,8 +81,7 @@ impl Exhausted {
         let (points, email) = if Self::has_no_email(number) { ("[2]", 1) } else { ("[1, 2]", 2) };
         let created = format!("{{\"contact_points\": {points}}}");
         let (creation, by_person) = ((0, created.as_str(), 3, "unknown"), (1, "\\N", 1, "mia"));
-        // From, to, dead, raised, and the cause with its details and actor.
-        let steps: &[(&str, i32, &str, char, (i32, &str, i32, &str))] = if Self::is_dead(number) {
+        let steps: &[Step<'_>] = if Self::is_dead(number) {
             &[
                 ("\\N", 1, "\\N", 'f', creation),
                 ("1", 10, "3", 't', (115, "\\N", 3, "unknown")),
