@@ -3,7 +3,7 @@
 use super::program::apply;
 use super::{client, count_by_stage};
 use lead_pipeline::proto::{
-    Notice, StageChange, StartBeginning, WatchStageChangesRequest, watch_stage_changes_request::Start,
+    GetFunnelRequest, Notice, StageChange, StartBeginning, WatchStageChangesRequest, watch_stage_changes_request::Start,
 };
 use std::collections::{BTreeMap, HashMap, HashSet};
 use std::path::Path;
@@ -31,7 +31,8 @@ async fn every_call_is_accepted_watched_once_and_changes_nothing_again() {
     }
     let file = file.to_str().expect("a UTF-8 path");
     let folder = tempfile::tempdir().expect("a folder");
-    let server = crate::support::server::server().await;
+    // With every timer on.
+    let server = crate::support::server::server_with(&["--quiet-after=30d", "--timer-interval=20ms"]).await;
     let address = format!("http://{}", server.address());
     let arguments = [file, "--rejects", "rejects"];
     let run = || apply(folder.path(), &address, &arguments);
@@ -54,6 +55,12 @@ async fn every_call_is_accepted_watched_once_and_changes_nothing_again() {
         *stages.entry(last.to_stage().as_str_name().into()).or_default() += 1;
     }
     assert_eq!(stages, BTreeMap::from(STAGES.map(own)));
+
+    let funnel = client(&address).await.get_funnel(GetFunnelRequest::default()).await.expect("a funnel").into_inner();
+    let leads = funnel.stages.iter().filter(|stage| stage.leads > 0);
+    let leads: BTreeMap<String, usize> =
+        leads.map(|stage| (stage.stage().as_str_name().to_owned(), stage.leads as usize)).collect();
+    assert_eq!(leads, BTreeMap::from(STAGES.map(own)), "the funnel counts them too");
 }
 
 fn own((stage, leads): (&str, usize)) -> (String, usize) {

@@ -5,6 +5,7 @@ mod funnel;
 mod funnel_model;
 mod leasing;
 mod meetings;
+mod offset;
 mod quiet;
 mod races;
 pub mod revivals;
