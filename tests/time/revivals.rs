@@ -4,7 +4,7 @@ use crate::support::checker::check;
 use crate::support::errors::failed;
 use crate::support::load::leads;
 use crate::support::requests::{
-    all_used_up, applied, created, history, lead, new_id, opted_out, overridden, person, trigger, used_up,
+    all_used_up, applied, created, history, lead, message_sent, new_id, opted_out, overridden, person, trigger, used_up,
 };
 use crate::support::server::{Client, replica_of, server, server_with};
 use crate::support::wait::{eventually, within};
@@ -192,19 +192,22 @@ async fn no_lead_is_left_behind_that_was_decided_under_the_old_mode() {
     let mut client = server.client();
     created(&mut client, "lead-1").await;
     summary(&mut client, revive("default", OutreachMode::SmsOnly)).await;
+    // Its writers begin with this mode.
+    let replica = replica_of(&server).await;
+    applied(&mut replica.client(), "lead-1", message_sent()).await;
     let (mut database, mut looker) = (server.database().await, server.database().await);
     database.lock_partition_of("lead-1").await;
     let mut other = server.client();
     let revival = tokio::spawn(async move { summary(&mut other, revive("default", OutreachMode::Blended)).await });
     eventually("the new mode to wait for the partition", async || (looker.waiting().await == 1).then_some(())).await;
-    let mut other = server.client();
+    let mut other = replica.client();
     let decided = tokio::spawn(async move { other.apply_trigger(trigger("lead-1", used_up(Channel::Sms))).await });
     eventually("the write to wait behind it", async || (looker.waiting().await == 2).then_some(())).await;
     database.unlock().await;
     let answer = decided.await.expect("answers").expect("accepted").into_inner();
     assert_eq!(answer.outcome(), Outcome::NoChange, "under the new mode there is an open channel");
     assert_eq!(revival.await.expect("ends").state(), RevivalState::Finished);
-    assert_eq!(lead(&mut client, "lead-1").await.stage(), Stage::New);
+    assert_eq!(lead(&mut client, "lead-1").await.stage(), Stage::Contacted);
     check(server.database_url()).await;
 }
 
