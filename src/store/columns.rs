@@ -2,7 +2,7 @@
 
 use super::StoreError;
 use super::entry::Details;
-use super::rows::{EntryRow, LeadRow};
+use super::rows::{EntryRow, LeadRow, lead_of_row};
 use super::types::PgTimestamp;
 use super::write::{Entered, LeadWrite, NewEntry, PrunedRequest};
 use crate::domain::{DeadReason, FollowUp, RequestId, Stage, Timer};
@@ -277,27 +277,6 @@ impl KnownRow {
     }
 
     pub(super) fn into_lead(self) -> LeadRow {
-        LeadRow {
-            lead_id: self.lead_id,
-            agent_id: self.agent_id,
-            version: self.version,
-            tag: self.tag,
-            stage: self.stage,
-            furthest_stage: self.furthest_stage,
-            dead_reason: self.dead_reason,
-            email: self.email,
-            sms: self.sms,
-            voice: self.voice,
-            email_failures: self.email_failures,
-            phone_failures: self.phone_failures,
-            meeting_id: self.meeting_id,
-            meeting_starts_at: self.meeting_starts_at,
-            meeting_ends_at: self.meeting_ends_at,
-            created_at: self.created_at,
-            stage_entered_at: self.stage_entered_at,
-            last_outreach_at: self.last_outreach_at,
-            last_reply_at: self.last_reply_at,
-            follow_up_at: self.follow_up_at,
-        }
+        lead_of_row!(self)
     }
 }

@@ -66,6 +66,34 @@ pub(super) struct EntryRow {
     pub tag: i64,
 }
 
+/// The columns of a lead in a row that has others beside them.
+macro_rules! lead_of_row {
+    ($row:expr) => {
+        $crate::store::rows::LeadRow {
+            lead_id: $row.lead_id,
+            agent_id: $row.agent_id,
+            version: $row.version,
+            tag: $row.tag,
+            stage: $row.stage,
+            furthest_stage: $row.furthest_stage,
+            dead_reason: $row.dead_reason,
+            email: $row.email,
+            sms: $row.sms,
+            voice: $row.voice,
+            email_failures: $row.email_failures,
+            phone_failures: $row.phone_failures,
+            meeting_id: $row.meeting_id,
+            meeting_starts_at: $row.meeting_starts_at,
+            meeting_ends_at: $row.meeting_ends_at,
+            created_at: $row.created_at,
+            stage_entered_at: $row.stage_entered_at,
+            last_outreach_at: $row.last_outreach_at,
+            last_reply_at: $row.last_reply_at,
+            follow_up_at: $row.follow_up_at,
+        }
+    };
+}
+
 /// A checked query for rows of `leads`: `lead_rows!("leads where ...", arguments...)`.
 macro_rules! lead_rows {
     ($rest:literal, $($argument:expr),+ $(,)?) => {
@@ -107,7 +135,7 @@ macro_rules! leads_by_id {
     };
 }
 
-pub(super) use {entry_rows, lead_rows, leads_by_id};
+pub(super) use {entry_rows, lead_of_row, lead_rows, leads_by_id};
 
 /// Turns the columns of one row into domain values.
 pub(super) struct Columns<'a> {
